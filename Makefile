@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check format
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed  ## install, then refine the example photos offline
+	$(BIN)/maskdepth refine examples/photos --masks examples/masks --depths examples/depths -o demo --preview --overwrite
+	@echo "Look at the pictures in demo/previews"
+
+test: $(VENV)/.installed-test  ## install with the test tools, then pass the tests
+	$(BIN)/python -m pytest -q -n auto
+
+check: $(VENV)/.installed-test  ## formatting, lint, types, rooms, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n auto
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.torch: constraints.txt | $(VENV)/.created
+	$(BIN)/python -m pip install -q "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	@touch $(VENV)/.installed $@

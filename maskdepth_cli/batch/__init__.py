@@ -1,0 +1,1 @@
+"""The batch contract once, for predict, refine and evaluate: plan, resume, pipeline, report."""

@@ -1,0 +1,1 @@
+"""Test and training sets in their original layouts, one module per layout."""

@@ -1,0 +1,1 @@
+"""Weights: registry, download, verification, and the files embedded in the package."""
