@@ -1,0 +1,57 @@
+"""Sizes of the refinement network as data (paper section 3.3, Fig. 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+FORMS = ("plain", "completion")
+
+
+@dataclass(frozen=True)
+class RefinementConfig:
+    """Every number that shapes a refinement network; stored in the weights file's metadata.
+
+    The defaults are the paper's network, ``base``.
+    """
+
+    embed_dims: tuple[int, ...] = (64, 128, 320, 512)
+    depths: tuple[int, ...] = (3, 4, 18, 3)
+    heads: tuple[int, ...] = (1, 2, 5, 8)
+    reductions: tuple[int, ...] = (8, 4, 2, 1)  # spatial reduction of keys and values
+    mlp_ratios: tuple[int, ...] = (4, 4, 4, 4)  # 4 everywhere: MiT; PVTv2 has 8, 8, 4, 4
+    decoder_channels: int = 256
+    low_level_half: int = 64  # channels of the low-level encoder at half resolution
+    low_level_full: int = 0  # and at full resolution, 0 = none
+    head_channels: int = 32
+    form: Literal["plain", "completion"] = "plain"
+    layered: bool = True  # False: direct-composite, one pass gives the composite itself
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RefinementConfig:
+        """Build from plain data such as parsed JSON or TOML; unknown names raise ``TypeError``."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise TypeError(f"unknown network settings: {', '.join(unknown)}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+SIZES: dict[str, RefinementConfig] = {
+    "base": RefinementConfig(),
+    "small": RefinementConfig(  # pvt_v2_b1
+        depths=(2, 2, 2, 2),
+        mlp_ratios=(8, 8, 4, 4),
+        decoder_channels=128,
+        low_level_half=32,
+        low_level_full=32,
+    ),
+    "tiny": RefinementConfig(  # pvt_v2_b0
+        embed_dims=(32, 64, 160, 256),
+        depths=(2, 2, 2, 2),
+        mlp_ratios=(8, 8, 4, 4),
+        decoder_channels=64,
+        low_level_half=32,
+        low_level_full=16,
+        head_channels=16,
+    ),
+}

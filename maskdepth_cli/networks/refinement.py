@@ -1,0 +1,114 @@
+"""The refinement network ``R_m`` (paper section 3.3), in its plain and its completion form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from maskdepth_cli.networks.completion import push_pull
+from maskdepth_cli.networks.config import RefinementConfig
+from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder, upsample
+from maskdepth_cli.networks.encoder import MaskGuidedEncoder
+
+DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
+STRIDE = 32  # of the coarsest level
+RIM = 3  # pixels of the layer's rim that are not trusted before training
+TRUST_PRIOR = 3.0  # logit of trust: + inside the eroded layer, - on its rim
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class RefinementNetwork(nn.Module):
+    """Completes and corrects the depth of the region where the mask is 1 over the whole image.
+
+    ``form = "plain"`` regresses the layer, as in the paper. ``form = "completion"`` predicts how
+    far the given depth can be trusted inside the layer, completes the layer from what is trusted
+    (`push_pull`) and adds a residual; untrained it equals a classical layered completion.
+
+    Parameters
+    ----------
+    config : RefinementConfig
+        Sizes and form.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: RefinementConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels, head = config.decoder_channels, config.head_channels
+        self.encoder = MaskGuidedEncoder(config)
+        self.decoder = FusionDecoder(config.embed_dims, channels)
+        self.low_level = LowLevelEncoder(config.low_level_half, config.low_level_full)
+        self.half_head = nn.Conv2d(channels + config.low_level_half, channels // 2, 3, padding=1)
+        self.full_head = nn.Sequential(
+            nn.Conv2d(channels // 2 + config.low_level_full, head, 3, padding=1), nn.ReLU()
+        )
+        self.output = nn.Conv2d(head, 1, 1)
+        if config.form == "completion":
+            self.residual = nn.Sequential(
+                nn.Conv2d(head + 4, head, 3, padding=1),
+                nn.GELU(),
+                nn.Conv2d(head, head, 3, padding=1),
+                nn.GELU(),
+                nn.Conv2d(head, 1, 1),
+            )
+            for last in (self.output, self.residual[-1]):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, depth: Tensor, mask: Tensor, rgb: Tensor) -> Tensor:
+        """Predict one layer.
+
+        Parameters
+        ----------
+        depth : Tensor
+            (B, 1, H, W) inverse depth in [0, 10], finite.
+        mask : Tensor
+            (B, 1, H, W) in [0, 1]; 1 = the layer to keep and to complete.
+        rgb : Tensor
+            (B, 3, H, W) in [0, 1]. Any size of at least 2x2: padded to multiples of 32 inside.
+
+        Returns
+        -------
+        Tensor
+            (B, 1, H, W) inverse depth of the layer, everywhere, float32, unbounded.
+        """
+        height, width = depth.shape[-2:]
+        stacked = _pad(torch.cat([depth / DEPTH_RANGE, mask, (rgb - self.mean) / self.std], dim=1))
+        depth_mask = stacked[:, :2]
+        features = self._features(depth_mask, stacked[:, [2, 3, 4, 1]])
+        layer = self._layer(features, depth_mask[:, :1], depth_mask[:, 1:])
+        return layer[..., :height, :width] * DEPTH_RANGE
+
+    def _features(self, depth_mask: Tensor, rgb_mask: Tensor) -> Tensor:
+        fused = self.decoder(self.encoder(depth_mask - 0.5, rgb_mask))  # (B, C, H/2, W/2)
+        half, full = self.low_level(depth_mask)
+        features = upsample(functional.relu(self.half_head(torch.cat([fused, half], dim=1))))
+        features = features if full is None else torch.cat([features, full], dim=1)
+        result: Tensor = self.full_head(features)  # (B, head, H, W)
+        return result
+
+    def _layer(self, features: Tensor, depth: Tensor, mask: Tensor) -> Tensor:
+        logit = self.output(features).float()
+        if self.config.form == "plain":
+            return logit
+        interior = -functional.max_pool2d(-mask, 2 * RIM + 1, stride=1, padding=RIM)
+        trust = torch.sigmoid(logit + TRUST_PRIOR * (2 * interior - 1))
+        completed = push_pull(depth, mask * trust)
+        known = torch.cat([completed, completed - depth, trust, mask], dim=1)
+        return completed + self.residual(torch.cat([features, known], dim=1)).float()
+
+
+def _pad(x: Tensor) -> Tensor:
+    """Pad bottom and right to multiples of 32, reflecting as far as the image reaches."""
+    bottom, right = (-size % STRIDE for size in x.shape[-2:])
+    while bottom or right:
+        step_y, step_x = min(bottom, x.shape[-2] - 1), min(right, x.shape[-1] - 1)
+        x = functional.pad(x, (0, step_x, 0, step_y), mode="reflect")
+        bottom, right = bottom - step_y, right - step_x
+    return x
