@@ -1,0 +1,49 @@
+"""Composites of two RGB-D patches (paper section 3.1, Fig. 3), batched on the training device."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.training.perturbation import gaussian_blur
+from maskdepth_cli.training.samples import Batch
+
+
+class Composite(NamedTuple):
+    """A batch of composites, inverse depth in [0, 10]; all (B, 1, H, W) but ``rgb`` (B, 3, H, W)."""
+
+    rgb: Tensor
+    depth: Tensor  # D'
+    mask: Tensor  # M, binary
+    foreground: Tensor  # D1, the target of the M layer
+    background: Tensor  # D2, the target of the 1-M layer
+    foreground_known: Tensor  # 1 where the target holds: everywhere, but for paired samples
+    background_known: Tensor
+
+
+def compose(batch: Batch) -> Composite:
+    """Composite the two patches of each sample: ``D' = M D1 + (1-M) D2``, likewise the colours.
+
+    Both layers share one affine map that brings ``D'`` to [0, 10]; hidden parts may lie outside.
+    """
+    mask = batch["mask"]
+    front_scale, back_scale, offset = batch["layering"][..., None, None, None].unbind(1)
+    foreground = batch["depth"][:, 0] * front_scale + offset
+    background = batch["depth"][:, 1] * back_scale
+    depth = torch.where(mask > 0.5, foreground, background)
+    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
+    scale = DEPTH_RANGE / (high - low).clamp(min=1e-6)
+    seam = gaussian_blur(mask, batch["seam"] / 2)
+    paired = batch["paired"].view(-1, 1, 1, 1)
+    return Composite(
+        rgb=seam * batch["rgb"][:, 0] + (1 - seam) * batch["rgb"][:, 1],
+        depth=(depth - low) * scale,
+        mask=mask,
+        foreground=(foreground - low) * scale,
+        background=(background - low) * scale,
+        foreground_known=torch.where(paired, mask, 1.0),
+        background_known=torch.where(paired, 1 - mask, 1.0),
+    )

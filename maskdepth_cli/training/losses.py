@@ -1,0 +1,77 @@
+"""The loss of both stages: L1 + L2 + multi-scale gradients (paper section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maskdepth_cli.training.recipe import LossSettings
+
+
+def refinement_loss(
+    predicted: Tensor, target: Tensor, weight: Tensor, settings: LossSettings
+) -> Tensor:
+    """Weighted sum of the three terms over the pixels where ``weight`` is positive.
+
+    Parameters
+    ----------
+    predicted, target : Tensor
+        (B, 1, H, W) inverse depth in [0, 10].
+    weight : Tensor
+        (B, 1, H, W) >= 0; 0 where the target does not hold.
+    settings : LossSettings
+        Weights of the terms.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+    """
+    difference = predicted - target
+    total = weight.sum().clamp(min=1)
+    l1 = (difference.abs() * weight).sum() / total
+    l2 = (difference.square() * weight).sum() / total
+    gradients = gradient_loss(difference, weight, settings.gradient_scales)
+    return settings.l1 * l1 + settings.l2 * l2 + settings.gradient * gradients
+
+
+def gradient_loss(difference: Tensor, weight: Tensor, scales: int) -> Tensor:
+    """Mean absolute gradient of the difference at strides 1, 2, 4, ..., summed over the scales.
+
+    Li and Snavely, "MegaDepth", CVPR 2018, section 4: every stride-th pixel; a gradient counts
+    where both of its pixels do, by the smaller of their weights.
+
+    Parameters
+    ----------
+    difference, weight : Tensor
+        (B, 1, H, W).
+    scales : int
+        Number of strides.
+    """
+    loss = difference.new_zeros(())
+    for scale in range(scales):
+        step = 2**scale
+        d, w = difference[..., ::step, ::step], weight[..., ::step, ::step]
+        both_x = torch.minimum(w[..., :, 1:], w[..., :, :-1])
+        both_y = torch.minimum(w[..., 1:, :], w[..., :-1, :])
+        along_x = ((d[..., :, 1:] - d[..., :, :-1]).abs() * both_x).sum()
+        along_y = ((d[..., 1:, :] - d[..., :-1, :]).abs() * both_y).sum()
+        loss = loss + (along_x + along_y) / w.sum().clamp(min=1)
+    return loss
+
+
+def boundary_weight(mask: Tensor, settings: LossSettings) -> Tensor:
+    """Weight of every pixel: 1, plus ``settings.boundary`` within reach of the mask's boundary.
+
+    Parameters
+    ----------
+    mask : Tensor
+        (B, 1, H, W), binary.
+    """
+    if not settings.boundary:
+        return torch.ones_like(mask)
+    reach = settings.boundary_width
+    kernel = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
+    band = functional.max_pool2d(mask, **kernel) + functional.max_pool2d(-mask, **kernel)
+    return 1 + settings.boundary * band

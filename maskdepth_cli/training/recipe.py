@@ -1,0 +1,153 @@
+"""Recipes: every number of a training run, as frozen dataclasses read from TOML."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from maskdepth_cli.errors import UsageError
+from maskdepth_cli.networks.config import SIZES, RefinementConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What a sample is made of (paper section 3.1; spec section 3)."""
+
+    patch: int = 320  # side of the square patches in pixels
+    scale: tuple[float, float] = (0.6, 1.6)  # random resize of the source before cropping
+    paired_share: float = 0.0  # samples that are one real frame with one of its own masks
+    sky_share: float = 0.2  # masks of the region without instance, where a frame has one
+    holes_share: float = 0.15  # masks with holes: half of the paper's 30% of humans
+    mask_area: tuple[float, float] = (0.03, 0.90)  # share of the patch; otherwise drawn again
+    nearer_share: float = 0.8  # M layer wholly nearer than the 1-M layer
+    affine_scale: tuple[float, float] = (0.3, 1.0)
+    gap: float = 0.3  # largest gap between the layers, of one patch's range
+    seam: float = 2.0  # widest feathering of the RGB seam in pixels
+    jpeg_share: float = 0.3
+    gray_share: float = 0.1
+    jitter: float = 0.3  # brightness, contrast and saturation by 1 +- this
+
+
+@dataclass(frozen=True)
+class PerturbationSettings:
+    """How the composite's depth is spoilt (paper Fig. 3; spec section 3). Pixels at a 320 patch."""
+
+    morphology_share: float = 1.0
+    kernel: tuple[int, int] = (3, 5)
+    large_kernel_share: float = 0.3  # lost thin structures
+    large_kernel: int = 15
+    partial_share: float = 0.0  # morphology only through a smooth random mask
+    blur_share: float = 1.0
+    blur: tuple[float, float] = (0.5, 4.0)  # sigma
+    hole_share: float = 0.5  # of the mask's isolated holes
+    resample_share: float = 0.3
+    resample: tuple[float, float] = (2.0, 8.0)
+    elastic_share: float = 0.5
+    elastic: float = 4.0  # largest displacement
+    drift_share: float = 0.5
+    drift: float = 0.05  # low-frequency multiplicative noise
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights of the loss terms (paper section 3.2, unit weights)."""
+
+    l1: float = 1.0
+    l2: float = 1.0
+    gradient: float = 1.0
+    gradient_scales: int = 4
+    boundary: float = 0.0  # extra weight of pixels near the mask boundary
+    boundary_width: int = 8  # pixels
+    hidden: float = 1.0  # weight of a layer's target outside its own region, where it is a guess
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long and how fast (paper section 4.1; spec section 4)."""
+
+    iterations: int = 500_000
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rate: float = 1e-4
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[float, ...] = (0.6, 0.8)  # shares of the iterations; each divides by ten
+    warmup: int = 0
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    save_every: int = 1000
+    validate_every: int = 5000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, both stages."""
+
+    network: RefinementConfig = SIZES["base"]
+    data: DataSettings = field(default_factory=DataSettings)
+    perturbation: PerturbationSettings = field(default_factory=PerturbationSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    stage1: TrainSettings = field(default_factory=TrainSettings)
+    stage2: TrainSettings = field(default_factory=TrainSettings)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a TOML recipe; what it leaves out has the paper's value.
+
+    ``[network]`` takes ``size`` and any field of `RefinementConfig`; ``[data]``,
+    ``[perturbation]``, ``[loss]``, ``[stage1]`` and ``[stage2]`` the fields of their dataclasses.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or holds an unknown name or a value of the wrong type.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        network = dict(content.pop("network", {}))
+        size = network.pop("size", "base")
+        if size not in SIZES:
+            raise TypeError(f"unknown network size {size!r}; choose {', '.join(SIZES)}")
+        recipe = Recipe(network=override(SIZES[size], network))
+        sections = {f.name: override(getattr(recipe, f.name), content.pop(f.name, {}))
+                    for f in fields(Recipe) if f.name != "network"}
+        if content:
+            raise TypeError(f"unknown sections: {', '.join(sorted(content))}")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+        raise UsageError(f"{path}: not a usable recipe: {error}") from error
+    return replace(recipe, **sections)
+
+
+def override(settings: T, values: Mapping[str, Any]) -> T:
+    """Replace fields of a settings dataclass by plain values; lists become tuples.
+
+    Raises
+    ------
+    TypeError
+        For an unknown name or a value of another type than the default's.
+    """
+    known = {f.name: getattr(settings, f.name) for f in fields(settings)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - set(known)):
+        raise TypeError(f"unknown settings: {', '.join(unknown)}")
+    return replace(settings, **{n: _as(known[n], v, n) for n, v in values.items()})  # type: ignore[type-var]
+
+
+def _as(default: Any, value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        value = tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(default):
+        raise TypeError(f"{name} is {value!r}, but takes a {type(default).__name__}")
+    return value

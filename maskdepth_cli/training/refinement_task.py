@@ -1,0 +1,156 @@
+"""Both stages of the refinement network as tasks of the trainer (paper section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from maskdepth_cli.networks.refinement import DEPTH_RANGE, RefinementNetwork
+from maskdepth_cli.training.composition import Composite, compose
+from maskdepth_cli.training.losses import boundary_weight, refinement_loss
+from maskdepth_cli.training.perturbation import perturb
+from maskdepth_cli.training.recipe import Recipe
+from maskdepth_cli.training.samples import Batch, Sample, collate, draw_sample
+from maskdepth_cli.training.sources import FrameFolder
+from maskdepth_cli.weights.tensors import save_tensors
+
+
+class RefinementTask:
+    """Stage 1 (completion) or stage 2 (refinement) of one recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Everything that is drawn and weighed.
+    stage : int
+        1 or 2.
+    frames : FrameFolder
+        RGB-D frames to composite.
+    network : RefinementNetwork
+        What is trained; of the recipe's configuration.
+    validation : callable, optional
+        Measures a network on held-out data.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        stage: int,
+        frames: FrameFolder,
+        network: RefinementNetwork,
+        validation: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    ) -> None:
+        self.recipe, self.stage, self.frames = recipe, stage, frames
+        self.network: nn.Module = network
+        self.seed = (recipe.stage1 if stage == 1 else recipe.stage2).seed
+        self._validation = validation
+
+    def sample(self, index: int) -> Sample:
+        """Draw the sample of an index."""
+        return draw_sample(
+            self.frames, self.recipe.data, self.recipe.perturbation, self.seed, index
+        )
+
+    def collate(self, samples: list[Sample]) -> Batch:
+        """Stack samples."""
+        return collate(samples)
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Loss of the stage; see `completion_loss` and `layered_loss`."""
+        with torch.no_grad(), torch.autocast(batch["mask"].device.type, enabled=False):
+            composite = compose(batch)
+        if not self.recipe.network.layered:
+            return self._composite_loss(network, composite, batch)
+        if self.stage == 1:
+            return self._completion_loss(network, composite, batch)
+        return self._layered_loss(network, composite, batch)
+
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Measure on the held-out data, if there is any."""
+        return {} if self._validation is None else self._validation(network)
+
+    def save(self, network: nn.Module, path: Path) -> None:
+        """Write weights that `maskdepth refine --weights` loads."""
+        save_tensors(path, network.state_dict(), asdict(self.recipe.network), half=True)
+
+    def _completion_loss(
+        self, network: nn.Module, composite: Composite, batch: Batch
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Stage 1: ``L(R(D', I', M), D1)`` or ``L(R(D', I', 1-M), D2)``, by a fair coin."""
+        first = batch["erode_first"].view(-1, 1, 1, 1)  # a fair coin that stage 1 has no use for
+        mask = torch.where(first, composite.mask, 1 - composite.mask)
+        target = torch.where(first, composite.foreground, composite.background)
+        known = torch.where(first, composite.foreground_known, composite.background_known)
+        layer = network(composite.depth, mask, composite.rgb)
+        weight = known * boundary_weight(composite.mask, self.recipe.loss)
+        loss = refinement_loss(layer, target, weight, self.recipe.loss)
+        return loss, {"layer": loss}
+
+    def _layered_loss(
+        self, network: nn.Module, composite: Composite, batch: Batch
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Stage 2: both layers from the perturbed depth, their losses and the composite's."""
+        c = _rescale(composite, perturbed := self._perturbed(composite, batch))
+        perturbed = _unit_range(perturbed)
+        layers = network(
+            torch.cat([perturbed, perturbed]),
+            torch.cat([c.mask, 1 - c.mask]),
+            torch.cat([c.rgb, c.rgb]),
+        )
+        foreground, background = layers.chunk(2)
+        merged = c.mask * foreground + (1 - c.mask) * background
+        settings = self.recipe.loss
+        weight = boundary_weight(c.mask, settings)
+        own_or_hidden = c.mask + settings.hidden * (1 - c.mask)
+        other_or_hidden = 1 - c.mask + settings.hidden * c.mask
+        parts = {
+            "foreground": refinement_loss(
+                foreground, c.foreground, weight * c.foreground_known * own_or_hidden, settings
+            ),
+            "background": refinement_loss(
+                background, c.background, weight * c.background_known * other_or_hidden, settings
+            ),
+            "composite": refinement_loss(merged, c.depth, weight, settings),
+        }
+        return torch.stack(list(parts.values())).sum(), parts
+
+    def _composite_loss(
+        self, network: nn.Module, composite: Composite, batch: Batch
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """direct-composite (paper section 4.4): ``[depth, mask, RGB] -> D'`` without layers."""
+        c = _rescale(composite, perturbed := self._perturbed(composite, batch))
+        merged = network(_unit_range(perturbed), c.mask, c.rgb)
+        weight = boundary_weight(c.mask, self.recipe.loss)
+        loss = refinement_loss(merged, c.depth, weight, self.recipe.loss)
+        return loss, {"composite": loss}
+
+    @staticmethod
+    def _perturbed(composite: Composite, batch: Batch) -> Tensor:
+        with torch.no_grad(), torch.autocast(composite.depth.device.type, enabled=False):
+            return perturb(composite.depth, composite.mask, batch)
+
+
+def _range(depth: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
+    return low, DEPTH_RANGE / (high - low).clamp(min=1e-3)
+
+
+def _unit_range(depth: Tensor) -> Tensor:
+    """Bring each item to [0, 10], as inference does with the initial depth."""
+    low, scale = _range(depth)
+    return (depth - low) * scale
+
+
+def _rescale(composite: Composite, perturbed: Tensor) -> Composite:
+    """Move the targets into the perturbed depth's own [0, 10]."""
+    low, scale = _range(perturbed)
+    return composite._replace(
+        **{
+            name: (getattr(composite, name) - low) * scale
+            for name in ("depth", "foreground", "background")
+        }
+    )

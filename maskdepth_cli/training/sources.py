@@ -1,0 +1,71 @@
+"""RGB-D frames to train on: folders of colour, inverse depth and, where there are any, instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.errors import NothingToDoError
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.masks import read_instance_map
+from maskdepth_cli.types import InstanceMap, InverseDepth
+
+CACHED_FRAMES = 2000  # decoded frames kept in memory: a small set is decoded once
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame."""
+
+    rgb: NDArray[np.uint8]  # (H, W, 3)
+    depth: InverseDepth  # (H, W), finite, any scale
+    instances: InstanceMap | None  # (H, W), 0 = none (sky)
+
+
+class FrameFolder:
+    """``ROOT/{rgb,depth,seg}/NAME.*``: the generic layout; ``seg`` may be missing.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the three folders. Depth files hold inverse depth.
+
+    Raises
+    ------
+    NothingToDoError
+        No pair of colour and depth lies there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        depths, segs = _by_stem(root / "depth"), _by_stem(root / "seg")
+        self.files = [
+            (image, depths[stem], segs.get(stem))
+            for stem, image in sorted(_by_stem(root / "rgb").items())
+            if stem in depths
+        ]
+        if not self.files:
+            raise NothingToDoError(
+                f"{root}: no frames; expected {root}/rgb/NAME.jpg with {root}/depth/NAME.png"
+            )
+        self.frame = lru_cache(CACHED_FRAMES)(self._read)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def _read(self, index: int) -> Frame:
+        image, depth, seg = self.files[index]
+        return Frame(
+            rgb=np.rint(read_image(image) * 255).astype(np.uint8),
+            depth=read_depth(depth, "inverse"),
+            instances=None if seg is None else read_instance_map(seg),
+        )
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {p.stem: p for p in folder.iterdir() if p.is_file()} if folder.is_dir() else {}
