@@ -1,0 +1,161 @@
+"""Plain arrays in files: .npy and .npz of numpy, .pfm; sizes checked before data is read."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.files.names import shown
+
+_NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+
+
+def is_array_file(path: Path) -> bool:
+    """Tell whether the content is that of a .npy or .npz file."""
+    with open_file(path) as stream:
+        return stream.read(6).startswith((_NPY, _ZIP))
+
+
+def read_array(path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS) -> NDArray[Any]:
+    """Read a two-dimensional array from a .npy or .npz file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str
+        The array's name in a .npz file; without it, the only array counts.
+    max_megapixels : float
+        The largest size.
+
+    Returns
+    -------
+    ndarray
+        (H, W) bool, integer or floating; axes of length one are dropped.
+
+    Raises
+    ------
+    InputFileError
+        If it is damaged, too large, holds Python objects, or is no single map.
+    """
+    with open_file(path) as stream:
+        if stream.read(4) != _ZIP:
+            stream.seek(0)
+            return _read_npy(stream, path, max_megapixels)
+        with zipfile.ZipFile(stream) as archive, archive.open(_member(archive, key, path)) as data:
+            return _read_npy(data, path, max_megapixels)
+
+
+def read_label(path: Path, key: str) -> str:
+    """Return the short text stored under `key` in a .npz file; empty if there is none."""
+    with open_file(path) as stream:
+        if stream.read(4) != _ZIP:
+            return ""
+        with zipfile.ZipFile(stream) as archive:
+            name = f"{key}.npy"
+            if name not in archive.namelist() or archive.getinfo(name).file_size > 1 << 12:
+                return ""
+            with archive.open(name) as data:
+                shape, _, dtype = _npy_header(data)
+                if shape != () or dtype.kind != "U":
+                    return ""
+                return str(np.frombuffer(_read_exactly(data, dtype.itemsize), dtype)[0])
+
+
+def _member(archive: zipfile.ZipFile, key: str, path: Path) -> str:
+    names = [name for name in archive.namelist() if name.endswith(".npy")]
+    if f"{key}.npy" in names:
+        return f"{key}.npy"
+    if len(names) != 1:
+        keys = ", ".join(sorted(name.removesuffix(".npy") for name in names)[:8])
+        raise InputFileError(
+            f"{shown(path)}: expected an array named '{key}', found {shown(keys) or 'none'}"
+        )
+    return names[0]
+
+
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(stream)
+    raise ValueError(f"npy format {version}")
+
+
+def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float) -> NDArray[Any]:
+    shape, fortran, dtype = _npy_header(stream)
+    sides = _plain_shape(shape)
+    if len(sides) != 2 or dtype.kind not in "biuf":
+        raise InputFileError(
+            f"{shown(path)}: holds {dtype} of shape {shape}; expected one map of numbers"
+        )
+    check_size(path, sides[1], sides[0], max_megapixels)
+    data = _read_exactly(stream, sides[0] * sides[1] * dtype.itemsize)
+    array = np.frombuffer(data, dtype).reshape(sides, order="F" if fortran else "C")
+    return array.astype(dtype.newbyteorder("="))
+
+
+def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Drop leading axes of length one and a trailing channel axis of length one."""
+    sides = tuple(shape)
+    while len(sides) > 2 and sides[0] == 1:
+        sides = sides[1:]
+    return sides[:2] if len(sides) == 3 and sides[2] == 1 else sides
+
+
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) != count:
+        raise ValueError("the file is truncated")
+    return data
+
+
+def read_pfm(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[np.float32]:
+    """Read a portable float map, (H, W) or (H, W, 3) float32, first row on top.
+
+    Format: http://www.pauldebevec.com/Research/HDR/PFM/; rows are stored from the bottom up, a
+    negative scale means little-endian.
+
+    Raises
+    ------
+    ValueError
+        If it is malformed or truncated.
+    """
+    magic = _token(stream)
+    width, height, scale = int(_token(stream)), int(_token(stream)), float(_token(stream))
+    channels = {b"Pf": 1, b"PF": 3}[magic]
+    check_size(path, width, height, max_megapixels)
+    data = _read_exactly(stream, 4 * width * height * channels)
+    values = np.frombuffer(data, "<f4" if scale < 0 else ">f4").astype(np.float32)
+    shape = (height, width) if channels == 1 else (height, width, 3)
+    return values.reshape(shape)[::-1]
+
+
+def _token(stream: BinaryIO) -> bytes:
+    token = b""
+    while len(token) < 32:
+        byte = stream.read(1)
+        if not byte:
+            raise ValueError("the header is truncated")
+        if not byte.isspace():
+            token += byte
+        elif token:
+            return token
+    raise ValueError("the header is malformed")
+
+
+def write_pfm(path: Path, values: NDArray[np.float32]) -> None:
+    """Write (H, W) float32 as a portable float map."""
+    scale = -1.0 if sys.byteorder == "little" else 1.0
+    header = f"Pf\n{values.shape[1]} {values.shape[0]}\n{scale}\n".encode("ascii")
+    with path.open("wb") as stream:
+        stream.write(header + np.ascontiguousarray(values[::-1]).tobytes())

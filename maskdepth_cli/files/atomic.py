@@ -1,0 +1,123 @@
+"""Whole files or none: write beside the target under a hidden name, then rename."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from maskdepth_cli.errors import OutputError
+from maskdepth_cli.files.names import shown
+
+_PREFIX = ".maskdepth-"
+_MARK = ".tmp"
+_in_use: set[str] = set()
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; on success it replaces `path` in one step.
+
+    The temporary file lies in the same folder (made if missing), is hidden, and keeps the
+    extension, so that libraries choose the right encoder. After a failure of any kind `path` is
+    as it was and the temporary file is gone; after a kill, `remove_stale` finds it. Data is not
+    flushed to the disk by force: the promise covers crashes of the program, not of the machine.
+
+    Parameters
+    ----------
+    path : str or Path
+        The target.
+
+    Yields
+    ------
+    Path
+        Where to write; the file does not exist yet.
+
+    Raises
+    ------
+    OutputError
+        If the operating system refuses (disk full, no permission, the target is a folder).
+    """
+    target = Path(path)
+    # The target's own name is not part of it: that could exceed the longest name allowed.
+    temporary = target.parent / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}{target.suffix}"
+    _in_use.add(temporary.name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"{shown(target)}: cannot be written: {reason(error)}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        _in_use.discard(temporary.name)
+
+
+def is_temporary(path: str | Path) -> bool:
+    """Tell whether a file carries the name of one of our temporary files."""
+    name = Path(path).name
+    return name.startswith(_PREFIX) and _MARK in name
+
+
+def remove_stale(folder: str | Path) -> int:
+    """Delete the temporary files that killed runs left below `folder`.
+
+    Files that this process is writing are kept. Another process's files cannot be told from
+    stale ones: call it while holding whatever keeps other runs off the folder.
+
+    Returns
+    -------
+    int
+        The number of files removed.
+    """
+    removed = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if is_temporary(name) and name not in _in_use:
+                with suppress(OSError):
+                    Path(parent, name).unlink()
+                    removed += 1
+    return removed
+
+
+def check_writable(folder: str | Path) -> None:
+    """Make `folder` if it is missing and prove, with a small file, that it can be written.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written, or is not a folder.
+    """
+    target = Path(folder)
+    probe = target / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+    except OSError as error:
+        raise OutputError(
+            f"{shown(target)}: the output folder cannot be written: {reason(error)}"
+        ) from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def ignores_case(folder: str | Path) -> bool:
+    """Tell whether names in an existing, writable `folder` differ only by case are one file."""
+    probe = Path(folder) / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}"
+    try:
+        probe.touch()
+        return probe.with_name(probe.name.upper()).exists()
+    except OSError as error:
+        raise OutputError(f"{shown(folder)}: cannot be written: {reason(error)}") from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """Return the operating system's words for `error`, without paths."""
+    return error.strerror or type(error).__name__

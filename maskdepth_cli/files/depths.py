@@ -1,0 +1,256 @@
+"""Depth maps: files to `InverseDepth` arrays and back, without a guess about their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.errors import InputFileError, OutputError, UsageError
+from maskdepth_cli.files import arrays, libraries
+from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.png import insert_text
+from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
+from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.types import InverseDepth
+
+DepthKind = Literal["inverse", "depth"]
+DEPTH_FORMATS = ("png", "tiff", "npy", "npz", "pfm", "exr")
+_EXR = b"\x76\x2f\x31\x01"
+_DESCRIPTION_KEY = "maskdepth"
+
+
+def read_depth(
+    path: str | Path, kind: DepthKind, *, max_megapixels: float = MAX_MEGAPIXELS
+) -> InverseDepth:
+    """Read a depth map of a declared kind as inverse depth.
+
+    ``.npy``, ``.npz`` (the array ``depth`` or the only one), ``.pfm``, ``.exr``, and one-channel
+    PNG, TIFF, JPEG, WebP and BMP pictures, told apart by content. Values are taken as they are,
+    except for files that `write_depth` made: their scale restores the values.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    kind : "inverse" or "depth"
+        What the numbers are. "depth" is inverted here, once: 1/d for d > 0, 0 for d = inf, and
+        NaN for everything else.
+    max_megapixels : float
+        Larger maps are refused before they are decoded.
+
+    Returns
+    -------
+    InverseDepth
+        float32 (H, W), larger is nearer, NaN or infinite where unknown.
+
+    Raises
+    ------
+    InputFileError
+        If it cannot be read, is a colour picture, holds no finite value, or says itself that it
+        is of the other kind.
+    """
+    path = Path(path)
+    values, stated = _read_values(path, max_megapixels)
+    if stated in get_args(DepthKind) and stated != kind:
+        raise InputFileError(
+            f"{shown(path)}: declared as '{kind}', but the file says it holds '{stated}'; "
+            f"use --depth-kind {stated}"
+        )
+    inverse = _inverted(values) if kind == "depth" else _as_float32(values)
+    if not np.isfinite(inverse).any():
+        raise InputFileError(f"{shown(path)}: the depth map has no known pixel")
+    return np.ascontiguousarray(inverse)
+
+
+def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _inverted(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return 1/d, computed in double precision; the same rule serves both directions."""
+    double = values.astype(np.float64)
+    inverse = np.full(double.shape, np.nan)
+    with np.errstate(over="ignore"):
+        np.divide(1.0, double, out=inverse, where=double > 0)
+    return _as_float32(inverse)
+
+
+def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
+    """Return the stored numbers (H, W) and the kind that the file states, or an empty string."""
+    with open_file(path) as stream:
+        start = stream.read(6)
+        stream.seek(0)
+        if start[:3] in (b"Pf\n", b"PF\n", b"Pf ", b"PF ", b"Pf\r", b"PF\r"):
+            return _one_channel(arrays.read_pfm(stream, path, max_megapixels), path), ""
+    if arrays.is_array_file(path):
+        values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
+        return values, arrays.read_label(path, "kind")
+    if start.startswith(_EXR):
+        return _one_channel(_read_exr(path, max_megapixels), path), ""
+    return _picture_values(read_raster(path, max_megapixels), path)
+
+
+def _picture_values(raster: Raster, path: Path) -> tuple[NDArray[Any], str]:
+    values = single_channel(raster)
+    if values is None:
+        raise InputFileError(
+            f"{shown(path)}: a colour picture is no depth map (colour maps cannot be undone "
+            "reliably); save the depth in one channel"
+        )
+    scale = scale_of_text(raster.text)
+    if scale is not None:
+        return dequantise(values, scale, raster.full), scale.kind
+    return values, _described_kind(raster.text.get("description", ""))
+
+
+def _described_kind(description: str) -> str:
+    try:
+        facts = json.loads(description)[_DESCRIPTION_KEY]
+        return str(facts["kind"])
+    except (ValueError, TypeError, LookupError, RecursionError):  # somebody else's description
+        return ""
+
+
+def _one_channel(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    if values.ndim == 2:
+        return values
+    first = values[..., 0]
+    if not all(np.array_equal(first, values[..., i], equal_nan=True) for i in (1, 2)):
+        raise InputFileError(f"{shown(path)}: has colours; save the depth in one channel")
+    return first
+
+
+def _read_exr(path: Path, max_megapixels: float) -> NDArray[Any]:
+    cv2 = _opencv_with_exr(path, InputFileError)
+    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise InputFileError(f"{shown(path)}: damaged or not supported")
+    check_size(path, values.shape[1], values.shape[0], max_megapixels)
+    return np.asarray(values)
+
+
+def _opencv_with_exr(path: Path, failure: type[InputFileError] | type[OutputError]) -> Any:
+    cv2 = libraries.opencv()
+    if not cv2.haveImageWriter("x.exr"):
+        raise failure(f"{shown(path)}: the installed OpenCV has no OpenEXR; use tiff, npy or pfm")
+    return cv2
+
+
+def write_depth(
+    path: str | Path,
+    depth: InverseDepth,
+    *,
+    format: str,
+    kind: DepthKind = "inverse",
+    extra: Mapping[str, str | int | float] | None = None,
+) -> dict[str, Any]:
+    """Write a depth map; the target is replaced in one step or left as it was.
+
+    ``png``: 16 bits; the range is spread over all codes, and the text chunks ``maskdepth.kind``,
+    ``maskdepth.low``, ``maskdepth.high`` and, where needed, the codes of unknown and infinite
+    pixels restore the values within half a step. ``tiff``: float32, deflate with predictor, kind
+    in the description. ``npz``: arrays ``depth`` and ``kind``. ``npy``, ``pfm``, ``exr``: float32.
+
+    Parameters
+    ----------
+    path : str or Path
+        The target.
+    depth : InverseDepth
+        (H, W), larger is nearer; not finite where unknown.
+    format : str
+        One of `DEPTH_FORMATS`.
+    kind : "inverse" or "depth"
+        What to store; "depth" stores 1/d (inf for 0, NaN for negative values).
+    extra : mapping, optional
+        Facts to keep in PNG text chunks and the TIFF description, such as the weights' name.
+
+    Returns
+    -------
+    dict
+        The scale record for the manifest: ``format`` and ``kind``; for PNG also ``low``,
+        ``high`` and, where used, ``unknown`` and ``infinite``.
+
+    Raises
+    ------
+    OutputError
+        If the target cannot be written, or no pixel is known.
+    UsageError
+        If the format is not one of `DEPTH_FORMATS`.
+    """
+    if format not in DEPTH_FORMATS:
+        raise UsageError(f"depth format '{format}' is not one of {', '.join(DEPTH_FORMATS)}")
+    path = Path(path)
+    values = _inverted(depth) if kind == "depth" else _as_float32(np.asarray(depth))
+    if not np.isfinite(values).any():
+        raise OutputError(f"{shown(path)}: the depth map has no known pixel")
+    record: dict[str, Any] = {"format": format, "kind": kind}
+    if format == "png":
+        codes, scale = quantise(values, kind)
+        record |= scale.record()
+        data = _encoded_png(codes, scale.text() | _extra_text(extra))
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(data)
+        return record
+    with atomic_write(path) as temporary:
+        _FLOAT_WRITERS[format](temporary, values, {"kind": kind, **(extra or {})})
+    return record
+
+
+def _extra_text(extra: Mapping[str, str | int | float] | None) -> dict[str, str]:
+    # Latin-1 is all that tEXt can hold: JSON escapes the rest.
+    return {
+        f"maskdepth.{key}": value
+        if isinstance(value, str) and value.isascii()
+        else json.dumps(value)
+        for key, value in (extra or {}).items()
+    }
+
+
+def _encoded_png(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
+    cv2 = libraries.opencv()
+    done, encoded = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not done:
+        raise OutputError("OpenCV could not encode a PNG")
+    return insert_text(encoded.tobytes(), text)
+
+
+def _write_tiff(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any]) -> None:
+    # Pillow, not tifffile: that needs imagecodecs for the predictor, which saves a fifth.
+    image = libraries.pillow().fromarray(values)
+    tags = {270: json.dumps({_DESCRIPTION_KEY: dict(facts)}), 317: 3}
+    image.save(path, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
+
+
+def _write_npy(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
+    np.save(path, values)
+
+
+def _write_npz(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any]) -> None:
+    np.savez_compressed(path, depth=values, kind=np.array(facts["kind"]))
+
+
+def _write_pfm(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
+    arrays.write_pfm(path, values)
+
+
+def _write_exr(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
+    cv2 = _opencv_with_exr(path, OutputError)
+    if not cv2.imwrite(str(path), values, [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]):
+        raise OutputError(f"{shown(path)}: OpenCV could not write it")
+
+
+_FLOAT_WRITERS: dict[str, Callable[[Path, NDArray[np.float32], Mapping[str, Any]], None]] = {
+    "tiff": _write_tiff,
+    "npy": _write_npy,
+    "npz": _write_npz,
+    "pfm": _write_pfm,
+    "exr": _write_exr,
+}

@@ -1,0 +1,198 @@
+"""What a picture file says before it is decoded: format, size as displayed, orientation, text."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from maskdepth_cli.errors import InputFileError, MaskdepthError
+from maskdepth_cli.files import libraries, png
+from maskdepth_cli.files.names import shown
+
+MAX_MEGAPIXELS = 200.0
+_ORIENTATION = 0x0112
+_SPARE_BYTES = 256 << 20  # metadata, thumbnails and motion photos beside the pixels
+_MAX_BYTES_PER_PIXEL = 64
+
+
+@dataclass(frozen=True)
+class Header:
+    """Facts known without decoding pixels.
+
+    Attributes
+    ----------
+    format : str
+        ``JPEG``, ``PNG``, ``TIFF``, ``WEBP`` or ``BMP``, from the content, not from the name.
+    width, height : int
+        Size as stored.
+    orientation : int
+        Exif orientation, 1 to 8.
+    mode : str
+        Pillow's mode, empty if Pillow does not know the sample type.
+    bits : int
+        Bits per sample.
+    text : dict of str to str
+        PNG text chunks, or the TIFF description as ``description``.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+    mode: str
+    bits: int
+    text: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def displayed_size(self) -> tuple[int, int]:
+        """Width and height after the orientation is applied."""
+        turned = self.orientation >= 5
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular, non-empty file; failures become `InputFileError`.
+
+    What libraries raise on damaged content is of any type: inside this context all of it becomes
+    one line that names the file.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputFileError(f"{shown(path)}: is a folder, not a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputFileError(f"{shown(path)}: is not a regular file")
+        if status.st_size == 0:
+            raise InputFileError(f"{shown(path)}: the file is empty")
+        with path.open("rb") as stream:
+            yield stream
+    except MaskdepthError:
+        raise
+    except OSError as error:
+        words = error.strerror or _first_line(error)
+        raise InputFileError(f"{shown(path)}: cannot be read: {words}") from error
+    except MemoryError as error:
+        raise InputFileError(f"{shown(path)}: does not fit into memory") from error
+    except Exception as error:
+        raise InputFileError(
+            f"{shown(path)}: damaged or not supported: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return shown(lines[0][:160]) if lines else type(error).__name__
+
+
+def check_size(path: Path, width: int, height: int, max_megapixels: float) -> None:
+    """Refuse sizes of zero or above the limit, before any pixel is decoded.
+
+    Raises
+    ------
+    InputFileError
+        Naming the size and the limit.
+    """
+    if width < 1 or height < 1:
+        raise InputFileError(f"{shown(path)}: has no pixels ({width}x{height})")
+    if width * height > max_megapixels * 1e6:
+        raise InputFileError(
+            f"{shown(path)}: {width}x{height} pixels exceed the limit of {max_megapixels:g} "
+            "megapixels; raise --max-megapixels if you trust the file"
+        )
+    libraries.allow_pixels(width * height)
+
+
+def sniff(stream: BinaryIO) -> str:
+    """Return the format that the first bytes of `stream` show, or an empty string."""
+    stream.seek(0)
+    start = stream.read(12)
+    stream.seek(0)
+    if start.startswith(png.SIGNATURE):
+        return "PNG"
+    if start.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if start[:4] == b"RIFF" and start[8:] == b"WEBP":
+        return "WEBP"
+    return "BMP" if start.startswith(b"BM") else ""
+
+
+def read_header(
+    stream: BinaryIO, path: Path, max_megapixels: float = MAX_MEGAPIXELS
+) -> tuple[Header, Any]:
+    """Read the header of a picture.
+
+    Returns
+    -------
+    header : Header
+        The facts, size checked.
+    lazy : PIL.ImageFile.ImageFile or None
+        The opened, not yet decoded Pillow image; None where Pillow does not know the sample type.
+
+    Raises
+    ------
+    InputFileError
+        If it is no picture of a supported format or too large.
+    """
+    format_name = sniff(stream)
+    if not format_name:
+        raise InputFileError(f"{shown(path)}: not a JPEG, PNG, TIFF, WebP or BMP file")
+    if format_name == "TIFF":
+        from maskdepth_cli.files.tiff import open_tiff
+
+        header, lazy = open_tiff(stream)
+    else:
+        facts = png.scan(stream) if format_name == "PNG" else None
+        stream.seek(0)
+        lazy = _plugin(format_name)(stream)
+        width, height = lazy.size
+        bits = facts.bits if facts else 8
+        text = facts.text if facts else {}
+        orientation = exif_orientation(lazy, facts.exif if facts else b"")
+        header = Header(format_name, width, height, orientation, lazy.mode, bits, text)
+    check_size(path, header.width, header.height, max_megapixels)
+    _check_bytes(stream, header, path)
+    return header, lazy
+
+
+def _plugin(format_name: str) -> Any:
+    # Plugins, not Image.open: that compares the size with a global limit of its own and warns.
+    libraries.pillow()
+    from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+    return {
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "JPEG": JpegImagePlugin.JpegImageFile,
+        "PNG": PngImagePlugin.PngImageFile,
+        "WEBP": WebPImagePlugin.WebPImageFile,
+    }[format_name]
+
+
+def _check_bytes(stream: BinaryIO, header: Header, path: Path) -> None:
+    size = os.fstat(stream.fileno()).st_size
+    if size > _SPARE_BYTES + _MAX_BYTES_PER_PIXEL * header.width * header.height:
+        raise InputFileError(
+            f"{shown(path)}: {size >> 20} MiB are too many for "
+            f"{header.width}x{header.height} pixels"
+        )
+
+
+def exif_orientation(lazy: Any, exif: bytes = b"") -> int:
+    """Return the orientation that `lazy` or the Exif block names; 1 if none or not valid."""
+    try:
+        if exif:
+            block = libraries.pillow().Exif()
+            block.load(exif)
+        else:
+            block = lazy.getexif()
+        value = block.get(_ORIENTATION, 1)
+    except Exception:  # damaged Exif does not make a photo unreadable
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -1,0 +1,70 @@
+"""Photos: files to `Image` arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.rasters import Samples, read_raster
+from maskdepth_cli.types import Image
+
+
+def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
+    """Read a photo as it is meant to be seen.
+
+    JPEG, PNG, TIFF, WebP and BMP, told apart by content; 8 or 16 bits (16 are kept), gray, RGB,
+    palette, CMYK or 1 bit. The Exif orientation is applied; alpha is dropped; colour profiles are
+    ignored; of several pages or frames the first counts.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    max_megapixels : float
+        Larger pictures are refused before they are decoded.
+
+    Returns
+    -------
+    Image
+        float32 (H, W, 3) RGB in [0, 1].
+
+    Raises
+    ------
+    InputFileError
+        If it is missing, empty, truncated, damaged, too large or not a picture.
+    """
+    raster = read_raster(path, max_megapixels)
+    colour = raster.colour
+    if raster.palette is not None:
+        colour = np.resize(raster.palette, (256, 3))[colour]
+    if colour.dtype.kind == "i" or (colour.dtype.kind == "f" and not _in_unit_range(colour)):
+        raise InputFileError(
+            f"{shown(path)}: {colour.dtype} samples beyond 0 to 1 are no photo; "
+            "save it with 8 or 16 bits"
+        )
+    image = np.divide(colour, np.float32(raster.full), dtype=np.float32)
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    return np.ascontiguousarray(image)
+
+
+def _in_unit_range(colour: Samples) -> bool:
+    return bool(np.isfinite(colour).all() and colour.min() >= 0 and colour.max() <= 1)
+
+
+def image_size(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[int, int]:
+    """Return width and height of a photo after its Exif orientation, from the header alone.
+
+    Raises
+    ------
+    InputFileError
+        As `read_image`, as far as the header shows it.
+    """
+    path = Path(path)
+    with open_file(path) as stream:
+        header, _ = read_header(stream, path, max_megapixels)
+        return header.displayed_size

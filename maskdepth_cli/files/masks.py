@@ -1,0 +1,139 @@
+"""Masks and instance maps: files to `Mask` and `InstanceMap` arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files.arrays import is_array_file, read_array
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.types import InstanceMap, Mask
+
+_LARGEST_ID = np.iinfo(np.int32).max
+
+
+def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Mask:
+    """Read a hard or soft mask, 1 = object.
+
+    From a picture: the alpha channel if there is one that is not constant, else the gray values,
+    scaled by the white of their type; integer files that hold nothing but 0 and 1 are taken as
+    they are. From ``.npy`` or ``.npz``: bool, integers by the same rule, or floats in [0, 1].
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    max_megapixels : float
+        Larger files are refused before they are decoded.
+
+    Returns
+    -------
+    Mask
+        float32 (H, W) in [0, 1].
+
+    Raises
+    ------
+    InputFileError
+        If it cannot be read, is a colour picture, or holds values outside [0, 1].
+    """
+    path = Path(path)
+    if is_array_file(path):
+        values = read_array(path, key="mask", max_megapixels=max_megapixels)
+        return _scaled(values, float(np.iinfo(values.dtype).max) if _whole(values) else 1.0, path)
+    raster = read_raster(path, max_megapixels)
+    alpha = raster.alpha
+    if alpha is not None and (alpha != alpha[0, 0]).any():
+        return _scaled(alpha, 255.0 if raster.palette is not None else raster.full, path)
+    gray = single_channel(raster)
+    if gray is None and raster.palette is not None and raster.colour.max() <= 1:
+        gray = raster.colour
+    if gray is None:
+        raise InputFileError(
+            f"{shown(path)}: a colour picture without alpha is no mask; save it as gray, or pass "
+            "maps of several objects with --instances"
+        )
+    return _scaled(gray, 255.0 if raster.palette is not None else raster.full, path)
+
+
+def _whole(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "iu"
+
+
+def _scaled(values: NDArray[Any], full: float, path: Path) -> Mask:
+    if values.dtype.kind in "iu" and values.max() <= 1:
+        full = 1.0
+    mask = np.divide(values, np.float32(full), dtype=np.float32)
+    if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
+        raise InputFileError(f"{shown(path)}: mask values must be finite and within 0 and 1")
+    return np.ascontiguousarray(mask)
+
+
+def read_instance_map(
+    path: str | Path,
+    *,
+    panoptic: bool | Literal["auto"] = "auto",
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> InstanceMap:
+    """Read a map of instance ids.
+
+    Gray pictures of up to 16 bits and ``.npy``, ``.npz`` or TIFF integers hold ids as they are;
+    palette pictures hold them as indices, whatever the colours. RGB pictures are COCO panoptic
+    maps, id = R + 256 G + 65536 B (panopticapi's ``rgb2id``). Ids of 0 and below mean no instance.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    panoptic : bool or "auto"
+        Whether an RGB picture is a panoptic map; "auto" takes it as one unless its three channels
+        are equal everywhere (a gray map saved as RGB).
+    max_megapixels : float
+        Larger files are refused before they are decoded.
+
+    Returns
+    -------
+    InstanceMap
+        int32 (H, W), 0 = no instance.
+
+    Raises
+    ------
+    InputFileError
+        If it cannot be read, or its values are no ids.
+    """
+    path = Path(path)
+    if is_array_file(path):
+        return _ids(read_array(path, key="instances", max_megapixels=max_megapixels), path)
+    raster = read_raster(path, max_megapixels)
+    if raster.lossy:
+        raise InputFileError(f"{shown(path)}: lossy compression changes ids; save the map as PNG")
+    if raster.palette is not None or raster.colour.ndim == 2:
+        return _ids(raster.colour, path)
+    gray = single_channel(raster)
+    if panoptic is True or (panoptic == "auto" and gray is None):
+        return _panoptic_ids(raster, path)
+    if gray is None:
+        raise InputFileError(
+            f"{shown(path)}: an instance map must have one channel, unless it is a panoptic map"
+        )
+    return _ids(gray, path)
+
+
+def _panoptic_ids(raster: Raster, path: Path) -> InstanceMap:
+    if raster.colour.dtype != np.uint8:
+        raise InputFileError(f"{shown(path)}: a panoptic map must have 8 bits a channel")
+    ids: InstanceMap = raster.colour.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+    return ids
+
+
+def _ids(values: NDArray[Any], path: Path) -> InstanceMap:
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        raise InputFileError(f"{shown(path)}: instance ids must be whole numbers")
+    if values.max() > _LARGEST_ID:
+        raise InputFileError(f"{shown(path)}: instance ids must be below 2^31")
+    return np.ascontiguousarray(np.maximum(values, 0).astype(np.int32))

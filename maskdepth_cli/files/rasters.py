@@ -1,0 +1,194 @@
+"""Any picture file as samples: one decoder behind photos, masks, instance maps and depth maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.files import libraries, png, tiff
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, Header, open_file, read_header
+
+Samples = NDArray[Any]
+_KEPT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "F")
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Decoded samples as they are stored, turned as the file's orientation says.
+
+    Attributes
+    ----------
+    colour : ndarray
+        (H, W) gray values or palette indices, or (H, W, 3) RGB; integer, bool or floating.
+    alpha : ndarray or None
+        (H, W), same type and scale as `colour` (8 bits for a palette).
+    full : float
+        The value of white: 1 for bool and floating samples, else the largest integer.
+    palette : ndarray or None
+        (N, 3) uint8 colours, if `colour` holds indices.
+    lossy : bool
+        Whether the file's compression may change values (JPEG, WebP).
+    text : dict of str to str
+        As in `Header`.
+    """
+
+    colour: Samples
+    alpha: Samples | None
+    full: float
+    palette: Samples | None
+    lossy: bool
+    text: dict[str, str]
+
+
+def read_raster(path: str | Path, max_megapixels: float = MAX_MEGAPIXELS) -> Raster:
+    """Decode a JPEG, PNG, TIFF, WebP or BMP file (the first page or frame).
+
+    Raises
+    ------
+    InputFileError
+        If it is missing, empty, truncated, damaged, too large or of another format.
+    """
+    path = Path(path)
+    with open_file(path) as stream:
+        header, lazy = read_header(stream, path, max_megapixels)
+        return _assemble(header, lazy, _decode(stream, header, lazy))
+
+
+def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
+    """Return the samples with all channels, as displayed; palette indices stay indices."""
+    if header.format == "TIFF":
+        if lazy is None:
+            return orient(tiff.decode_odd(stream), header.orientation)
+        if header.bits == 16 and lazy.mode in ("RGB", "RGBA", "RGBX"):
+            return tiff.decode_16bit_colour(stream, lazy)
+        return _with_pillow(lazy)
+    if _suits_opencv(header, lazy):
+        return orient(_with_opencv(stream, header, lazy), header.orientation)
+    return orient(_with_pillow(lazy), header.orientation)
+
+
+def _suits_opencv(header: Header, lazy: Any) -> bool:
+    """Tell what OpenCV decodes exactly; it is faster and leaves other threads running."""
+    if header.format == "PNG":
+        return header.bits >= 8 and lazy.mode != "P"
+    if header.format == "WEBP":
+        return not lazy.is_animated
+    return header.format == "JPEG" and lazy.mode in ("L", "RGB")
+
+
+def _with_opencv(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
+    cv2 = libraries.opencv()
+    if header.format == "PNG":
+        if header.bits == 16:
+            lazy.load()  # notices damage that libpng would report on the terminal
+        data = png.pixel_stream(stream)
+    else:
+        stream.seek(0)
+        data = stream.read()
+    if header.format == "JPEG" and b"\xff\xd9" not in data[_scan_start(data) :]:
+        raise ValueError("the file is truncated")
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if samples is None:
+        raise ValueError("the file is truncated")
+    if samples.shape[:2] != (header.height, header.width):
+        raise ValueError("the size in the header is wrong")
+    if samples.ndim == 2:
+        return samples
+    order = cv2.COLOR_BGRA2RGBA if samples.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(samples, order))
+
+
+def _scan_start(data: bytes) -> int:
+    """Return where the pixel data of a JPEG begins: end markers before it belong to thumbnails."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
+        if data[position + 1] == 0xFF:  # fill byte
+            position += 1
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return position
+
+
+def _with_pillow(lazy: Any) -> Samples:
+    lazy.load()
+    image = lazy
+    if lazy.format == "TIFF":
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(lazy)  # done by load already in newer versions
+    if image.mode not in _KEPT_MODES and not image.mode.startswith("I;16"):
+        image = image.convert("RGB")
+    return np.asarray(image)
+
+
+def _assemble(header: Header, lazy: Any, samples: Samples) -> Raster:
+    samples = np.asarray(samples, samples.dtype.newbyteorder("="))
+    full = 1.0
+    if samples.dtype.kind in "iu":
+        full = float(min(2**header.bits - 1, np.iinfo(samples.dtype).max))
+        if header.bits < 8 and lazy.mode == "L":  # Pillow spreads 2 and 4 bits over 0..255
+            samples = samples // np.uint8(255 // full)
+    palette, alpha = None, None
+    if lazy is not None and lazy.mode == "P":
+        palette, alpha = _palette(lazy), _palette_alpha(lazy, samples)
+    elif samples.ndim == 3:
+        channels = samples.shape[2]
+        if channels in (2, 4):
+            alpha = samples[..., -1]
+        samples = samples[..., :3] if channels >= 3 else samples[..., 0]
+    lossy = header.format in ("JPEG", "WEBP")
+    return Raster(samples, alpha, full, palette, lossy, header.text)
+
+
+def _palette(lazy: Any) -> Samples:
+    return np.asarray(lazy.getpalette("RGB"), np.uint8).reshape(-1, 3)
+
+
+def _palette_alpha(lazy: Any, indices: Samples) -> Samples | None:
+    transparent = lazy.info.get("transparency")
+    if transparent is None:
+        return None
+    table = np.full(256, 255, np.uint8)
+    if isinstance(transparent, bytes):
+        table[: len(transparent)] = np.frombuffer(transparent[:256], np.uint8)
+    else:
+        table[transparent] = 0
+    return table[indices]
+
+
+def orient(samples: Samples, orientation: int) -> Samples:
+    """Turn stored samples (H, W) or (H, W, C) as an Exif orientation of 1 to 8 says."""
+    if orientation >= 5:
+        samples = np.swapaxes(samples, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples
+
+
+def single_channel(raster: Raster) -> Samples | None:
+    """Return the (H, W) gray values, or None if the picture has colours.
+
+    RGB with equal channels and gray palettes count as gray; lossy files may differ by 3 of 255.
+    """
+    colour = raster.colour
+    if raster.palette is not None:
+        palette = raster.palette
+        used = palette[: int(colour.max()) + 1]
+        if (used != used[:, :1]).any():
+            return None
+        return np.asarray(np.resize(palette[:, 0], 256)[colour])
+    if colour.ndim == 2:
+        return colour
+    first = colour[..., :1]
+    if raster.lossy:
+        gray = (np.abs(colour.astype(np.int16) - first) <= 3).all()
+    else:
+        gray = (colour == first).all()
+    return colour[..., 0] if gray else None

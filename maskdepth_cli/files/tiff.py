@@ -1,0 +1,114 @@
+"""TIFF: Pillow for what it decodes without loss, tifffile and OpenCV for the rest."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.files import libraries
+from maskdepth_cli.files.headers import Header, exif_orientation
+
+_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _SAMPLE_FORMAT = 256, 257, 258, 270, 339
+_UNSIGNED = 1
+_DEFLATE = (8, 32946)
+
+
+def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
+    """Read the header of the first page.
+
+    Returns
+    -------
+    header : Header
+        Size as stored, before the orientation.
+    lazy : PIL.TiffImagePlugin.TiffImageFile or None
+        None where Pillow does not know the sample type (64-bit or 16-bit floats, float colour).
+    """
+    libraries.pillow()
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    stream.seek(0)
+    try:
+        lazy = TiffImageFile(stream)
+    except SyntaxError:  # how Pillow says that it does not know the sample type
+        return _odd_header(stream), None
+    tags = lazy.tag_v2
+    if lazy.mode == "I":  # Pillow folds uint32, int32 and int16 into one signed type
+        return _odd_header(stream), None
+    bits = max(tags.get(_BITS, (1,)))
+    text = {"description": str(tags.get(_DESCRIPTION, ""))}
+    size = int(tags[_WIDTH]), int(tags[_HEIGHT])
+    return Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text), lazy
+
+
+def _odd_header(stream: BinaryIO) -> Header:
+    stream.seek(0)
+    with libraries.tiff().TiffFile(stream) as file:
+        page = file.pages[0]
+        tag = page.tags.get(274)
+        orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
+        text = {"description": str(page.description)}
+        bits = 8 * np.dtype(page.dtype).itemsize
+        return Header("TIFF", page.imagewidth, page.imagelength, orientation, "", bits, text)
+
+
+def decode_odd(stream: BinaryIO) -> NDArray[Any]:
+    """Decode the first page with tifffile, (H, W) or (H, W, C), orientation not applied.
+
+    Raises
+    ------
+    ValueError
+        If the page is compressed other than by deflate, holds more data than its size, or is
+        not a plain picture.
+    """
+    stream.seek(0)
+    with libraries.tiff().TiffFile(stream) as file:
+        page = file.pages[0]
+        if page.dtype is None or page.axes not in ("YX", "YXS", "SYX"):
+            raise ValueError("not a plain picture")
+        if page.samplesperpixel > 4 or page.tilewidth * page.tilelength > 4 * page.size + 2**20:
+            raise ValueError("absurd number of samples or tile size")
+        _check_compression(stream, page)
+        array = page.asarray()
+    return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+
+
+def _check_compression(stream: BinaryIO, page: Any) -> None:
+    """Refuse data that inflates beyond its segment: tifffile inflates without a limit."""
+    if page.compression == 1:
+        return
+    if page.compression not in _DEFLATE:
+        raise ValueError(
+            f"{page.dtype} samples with compression {page.compression!r}; save it with deflate"
+        )
+    limit = int(np.prod(page.chunks)) * np.dtype(page.dtype).itemsize
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        stream.seek(offset)
+        inflate = zlib.decompressobj()
+        inflate.decompress(stream.read(count), limit + 1)
+        if inflate.unconsumed_tail:
+            raise ValueError("more data than the size allows")
+
+
+def decode_16bit_colour(stream: BinaryIO, lazy: Any) -> NDArray[Any]:
+    """Decode RGB(A) of 16 bits, (H, W, C) uint16 in the order RGB, as displayed.
+
+    OpenCV keeps the 16 bits, but takes damaged strips for pixels and always applies the
+    orientation; Pillow squeezes to 8 bits, but notices damage.
+
+    Raises
+    ------
+    ValueError
+        If OpenCV cannot decode it.
+    """
+    lazy.load()
+    cv2 = libraries.opencv()
+    stream.seek(0)
+    array = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16 or array.ndim != 3:
+        raise ValueError("16-bit colour in a form that cannot be decoded")
+    order = cv2.COLOR_BGRA2RGBA if array.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    decoded: NDArray[Any] = cv2.cvtColor(array, order)
+    return decoded
