@@ -79,6 +79,7 @@ class TrainSettings:
     batch_size: int = 32
     accumulate: int = 1
     learning_rate: float = 1e-4
+    encoder_scale: float = 1.0  # learning rate of the encoder relative to the rest's
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[float, ...] = (0.6, 0.8)  # shares of the iterations; each divides by ten
     warmup: int = 0
@@ -120,8 +121,11 @@ def load_recipe(path: Path) -> Recipe:
         if size not in SIZES:
             raise TypeError(f"unknown network size {size!r}; choose {', '.join(SIZES)}")
         recipe = Recipe(network=override(SIZES[size], network))
-        sections = {f.name: override(getattr(recipe, f.name), content.pop(f.name, {}))
-                    for f in fields(Recipe) if f.name != "network"}
+        sections = {
+            f.name: override(getattr(recipe, f.name), content.pop(f.name, {}))
+            for f in fields(Recipe)
+            if f.name != "network"
+        }
         if content:
             raise TypeError(f"unknown sections: {', '.join(sorted(content))}")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:

@@ -92,7 +92,8 @@ class Trainer:
         self.network = task.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.network, settings.weight_decay), lr=settings.learning_rate
+            parameter_groups(self.network, settings.weight_decay, settings.encoder_scale),
+            lr=settings.learning_rate,
         )
         self.iteration = 0
 
@@ -188,7 +189,7 @@ class Trainer:
         self.network.train()
         rate = self.learning_rate(self.iteration)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
+            group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
         total, parts = 0.0, {}
         for batch in batches:
@@ -261,14 +262,20 @@ class Trainer:
             self.task.save(self.ema, self.folder / "best.safetensors")
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split parameters: norms and biases are not decayed."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for parameter in network.parameters():
+def parameter_groups(
+    network: nn.Module, weight_decay: float, encoder_scale: float = 1.0
+) -> list[dict[str, Any]]:
+    """Split parameters: norms and biases are not decayed, the encoder has its own learning rate."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             decay = weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault(decay, []).append(parameter)
-    return [{"params": params, "weight_decay": decay} for decay, params in groups.items()]
+            scale = encoder_scale if name.startswith("encoder.") else 1.0
+            groups.setdefault((decay, scale), []).append(parameter)
+    return [
+        {"params": params, "weight_decay": decay, "lr_scale": scale}
+        for (decay, scale), params in groups.items()
+    ]
 
 
 class _Indexed(Dataset[Any]):
