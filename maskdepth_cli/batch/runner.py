@@ -1,0 +1,198 @@
+"""The batch contract: plan, resume, work, record, report; one for every command over files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar
+
+from maskdepth_cli.batch.fingerprints import settings_hash
+from maskdepth_cli.batch.interrupts import Interrupts
+from maskdepth_cli.batch.jobs import Job, Plan
+from maskdepth_cli.batch.manifest import FAILED, PLANNED, SKIPPED, Manifest, Record
+from maskdepth_cli.batch.pipeline import Worker, run_pipeline
+from maskdepth_cli.batch.report import Reporter
+from maskdepth_cli.batch.resume import CheckedWorker, Resume
+from maskdepth_cli.batch.target import MANIFEST, TargetLock
+from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
+
+Loaded = TypeVar("Loaded")
+Result = TypeVar("Result")
+
+_OF_ONE_FILE = frozenset(
+    {
+        errno.EEXIST,
+        errno.EILSEQ,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+    }
+)
+"""Why one name cannot be written where others can."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves, whatever it computes.
+
+    Parameters
+    ----------
+    folder
+        The target folder.
+    overwrite
+        Do everything again.
+    dry_run
+        Say what would be done; write nothing.
+    quiet, json
+        See `report.Reporter`.
+    threads
+        Reader threads, and as many writers.
+    """
+
+    folder: Path
+    overwrite: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    json: bool = False
+    threads: int = 2
+
+
+def run(
+    plan: Plan,
+    make_worker: Callable[[], Worker[Loaded, Result]],
+    options: RunOptions,
+    settings: Mapping[str, Any],
+    pixels: Callable[[Job], int],
+) -> ExitCode:
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    make_worker
+        Called once, and only when there is a file to work on: loading a network takes time.
+    options
+        How to do it.
+    settings
+        Everything but the inputs that decides what is written, the identity of the weights
+        included; a change of it redoes all files.
+    pixels
+        Size of a job's photo from its header, 0 where unknown.
+
+    Returns
+    -------
+    ExitCode
+        OK, SOME_FAILED or INTERRUPTED.
+
+    Raises
+    ------
+    NothingToDoError
+        The plan has no job.
+    OutputError
+        The target cannot be written, before or during the work.
+    """
+    total = len(plan.jobs) + len(plan.left_out)
+    with Reporter(total, options.folder, quiet=options.quiet, json=options.json) as reporter:
+        for note in plan.notes:
+            reporter.note(note)
+        if not plan.jobs:
+            for record in _left_out(plan):
+                reporter.record(record)
+            raise NothingToDoError("nothing to do: no photo is left to work on")
+        digest = settings_hash(settings)
+        if options.dry_run:
+            _dry_run(plan, options, digest, reporter)
+        else:
+            with TargetLock(options.folder) as lock, Interrupts() as interrupts:
+                if lock.stale:
+                    reporter.note("the run before this one was killed; going on where it stopped")
+                try:
+                    _work(plan, make_worker, options, digest, pixels, reporter, interrupts)
+                except OutputError as error:
+                    hint = "what is finished is whole; run the same command again to go on"
+                    raise OutputError(f"{error}; {hint}") from error
+        reporter.summary()
+    left = total - reporter.counts.total()
+    if left:
+        print(
+            f"interrupted: {left} of {total} photos are left, the others are whole; "
+            "run the same command again to go on",
+            file=sys.stderr,
+        )
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_FAILED if reporter.counts[FAILED] else ExitCode.OK
+
+
+def _work(
+    plan: Plan,
+    make_worker: Callable[[], Worker[Loaded, Result]],
+    options: RunOptions,
+    settings: str,
+    pixels: Callable[[Job], int],
+    reporter: Reporter,
+    interrupts: Interrupts,
+) -> None:
+    """Do what earlier runs have not, and note each file in the manifest as it ends."""
+    with contextlib.closing(Manifest(options.folder / MANIFEST, writable=True)) as manifest:
+        for record in _left_out(plan):
+            manifest.append(record)
+            reporter.record(record)
+        resume = Resume(options.folder, manifest, settings, overwrite=options.overwrite)
+        todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
+        if todo and not interrupts.raised:
+            worker = CheckedWorker(make_worker(), resume)
+            outcomes = run_pipeline(
+                todo,
+                worker,
+                threads=options.threads,
+                pixels=pixels,
+                stopped=lambda: interrupts.raised,
+            )
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    if _ends_run(outcome.error):
+                        raise outcome.error
+                    record, status = worker.record(outcome)
+                    manifest.append(record)
+                    reporter.record(record, status)
+        manifest.compact()
+
+
+def _ends_run(error: Exception | None) -> TypeGuard[OutputError]:
+    """Return whether no other file could be written either: the disk is full, or gone."""
+    if not isinstance(error, OutputError):
+        return False
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno not in _OF_ONE_FILE
+
+
+def _dry_run(plan: Plan, options: RunOptions, settings: str, reporter: Reporter) -> None:
+    """Report what a run would do."""
+    with contextlib.closing(Manifest(options.folder / MANIFEST)) as manifest:
+        resume = Resume(options.folder, manifest, settings, overwrite=options.overwrite)
+        for record in _left_out(plan):
+            reporter.record(record)
+        for job in plan.jobs:
+            if not _skip(job, resume, reporter):
+                outputs = {role: {"path": path} for role, path in job.outputs}
+                reporter.record(Record(job.name, str(job.image), PLANNED, outputs=outputs))
+
+
+def _skip(job: Job, resume: Resume, reporter: Reporter) -> bool:
+    """Report a job that an earlier run finished; return whether it did."""
+    record = resume.finished(job)
+    if record is None:
+        return False
+    reporter.record(dataclasses.replace(record, path=str(job.image)), SKIPPED)
+    return True
+
+
+def _left_out(plan: Plan) -> Iterator[Record]:
+    for photo in plan.left_out:
+        yield Record(photo.name, str(photo.image), FAILED, photo.reason)
