@@ -89,7 +89,7 @@ def _thin(
     def along(direction: int) -> FloatArray:
         diagonal = magnitude[y + direction * sign, x + direction]
         straight = magnitude[y + direction * straight_y, x + direction * straight_x]
-        return diagonal * weight + straight * (1.0 - weight)
+        return np.asarray(diagonal * weight + straight * (1.0 - weight))
 
     ridge = np.zeros(candidates.shape, bool)
     ridge[y, x] = (along(1) <= centre) & (along(-1) <= centre)

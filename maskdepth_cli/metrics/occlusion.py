@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
+Value = TypeVar("Value", np.bool_, np.float64)
 
 THRESHOLDS = np.linspace(1.05, 1.25, 10)
 
@@ -51,7 +54,7 @@ def boundary_f1(
 
 def mask_recall(
     prediction: NDArray[np.floating],
-    mask: NDArray[np.generic],
+    mask: NDArray[np.bool_] | NDArray[np.floating],
     valid: BoolArray | None = None,
     floor: float = 1e-6,
     thresholds: FloatArray = THRESHOLDS,
@@ -79,7 +82,7 @@ def mask_recall(
     ----------
     ``SI_boundary_Recall`` of Depth Pro.
     """
-    return mask_recalls(prediction, [np.asarray(mask > alpha)], valid, floor, thresholds)[0]
+    return mask_recalls(prediction, [mask.astype(np.float64) > alpha], valid, floor, thresholds)[0]
 
 
 def mask_recalls(
@@ -105,17 +108,16 @@ def mask_recalls(
     return [float(value) for value in np.average(recalls, axis=0, weights=thresholds)]
 
 
-def _steps(array: NDArray[np.generic]) -> list[tuple[NDArray[np.generic], NDArray[np.generic]]]:
+def _steps(array: NDArray[Value]) -> list[tuple[NDArray[Value], NDArray[Value]]]:
     """Each pixel and its neighbour in four directions: right, left, below, above is nearer."""
     left, right = array[:, :-1], array[:, 1:]
     above, below = array[:-1], array[1:]
     return [(right, left), (left, right), (below, above), (above, below)]
 
 
-def _ratios(
-    depth: NDArray[np.floating], floor: float, valid: BoolArray | None
-) -> list[NDArray[np.floating]]:
+def _ratios(depth: NDArray[np.floating], floor: float, valid: BoolArray | None) -> list[FloatArray]:
     """Ratios of neighbours in four directions; 0 where one of the two is invalid."""
+    depth = depth.astype(np.float64)
     known = np.maximum(depth if valid is None else np.where(valid, depth, floor), floor)
     ratios = [near / far for near, far in _steps(known)]
     if valid is None:
@@ -133,7 +135,7 @@ def _outlines(mask: BoolArray, valid: BoolArray | None) -> list[BoolArray]:
 def _share(predicted: list[BoolArray], true: list[BoolArray], among: list[BoolArray]) -> float:
     """Hits among ``among``, averaged over the four directions."""
     shares = [
-        np.count_nonzero(p & t) / max(np.count_nonzero(a), 1)
+        int(np.count_nonzero(p & t)) / max(int(np.count_nonzero(a)), 1)
         for p, t, a in zip(predicted, true, among, strict=True)
     ]
     return float(np.mean(shares))
@@ -144,7 +146,7 @@ def _f1(predicted: list[BoolArray], true: list[BoolArray]) -> float:
     return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
 
-def _thin(ratio: NDArray[np.floating], threshold: float) -> BoolArray:
+def _thin(ratio: FloatArray, threshold: float) -> BoolArray:
     """Keep the largest (the first of equals) of each run above the threshold along a row."""
     above = ratio > threshold
     thin = np.zeros(ratio.shape, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,16 +39,16 @@ class MetricSettings:
 class Scores:
     """The metrics of one prediction; NaN where a metric is not defined for the image."""
 
-    improved: int  # pixels, the numerator of R3
-    worsened: int  # pixels, its denominator
-    mbe: float
-    eps_acc: float  # pixels
-    eps_comp: float  # pixels
-    whdr: float
-    rmse: float
-    boundary_f1: float
-    mask_recall: float
-    pixels: int  # valid pixels that counted
+    improved: int = 0  # pixels, the numerator of R3
+    worsened: int = 0  # pixels, its denominator
+    mbe: float = math.nan
+    eps_acc: float = math.nan  # pixels
+    eps_comp: float = math.nan  # pixels
+    whdr: float = math.nan
+    rmse: float = math.nan
+    boundary_f1: float = math.nan
+    mask_recall: float = math.nan
+    pixels: int = 0  # valid pixels that counted
 
 
 class GroundTruth:
@@ -113,7 +114,7 @@ class GroundTruth:
         aligned = self.align(prediction)
         valid = self.valid & np.isfinite(aligned)
         if not valid.any():
-            return Scores(0, 0, *[float("nan")] * 7, pixels=0)
+            return Scores()
         counts = self._counts(aligned, initial, valid)
         edges = edge_errors(
             self._depth_edges(aligned, valid), self._edges & valid, chosen.edge_distance
@@ -122,7 +123,7 @@ class GroundTruth:
         # Back in the units of the truth: ratios of inverse depths need their true zero.
         metric = aligned * (high - low) + low
         floor = chosen.contour_floor * high
-        recalls = mask_recalls(metric, self.masks, valid, floor) if self.masks else [float("nan")]
+        recalls = mask_recalls(metric, self.masks, valid, floor) if self.masks else [math.nan]
         return Scores(
             *counts,
             mbe=mask_boundary_error(
