@@ -105,7 +105,10 @@ def _picture_values(raster: Raster, path: Path) -> tuple[NDArray[Any], str]:
             f"{shown(path)}: a colour picture is no depth map (colour maps cannot be undone "
             "reliably); save the depth in one channel"
         )
-    scale = scale_of_text(raster.text)
+    try:
+        scale = scale_of_text(raster.text)
+    except ValueError as error:
+        raise InputFileError(f"{shown(path)}: {error}") from error
     if scale is not None:
         return dequantise(values, scale, raster.full), scale.kind
     return values, _described_kind(raster.text.get("description", ""))
@@ -129,7 +132,11 @@ def _one_channel(values: NDArray[Any], path: Path) -> NDArray[Any]:
 
 
 def _read_exr(path: Path, max_megapixels: float) -> NDArray[Any]:
-    cv2 = _opencv_with_exr(path, InputFileError)
+    if not libraries.opencv_has_exr():
+        raise InputFileError(
+            f"{shown(path)}: the installed OpenCV has no OpenEXR; save it as tiff, npy or pfm"
+        )
+    cv2 = libraries.opencv()
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise InputFileError(f"{shown(path)}: damaged or not supported")
@@ -137,11 +144,18 @@ def _read_exr(path: Path, max_megapixels: float) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _opencv_with_exr(path: Path, failure: type[InputFileError] | type[OutputError]) -> Any:
-    cv2 = libraries.opencv()
-    if not cv2.haveImageWriter("x.exr"):
-        raise failure(f"{shown(path)}: the installed OpenCV has no OpenEXR; use tiff, npy or pfm")
-    return cv2
+def check_format(format: str) -> None:
+    """Refuse formats that cannot be written here, before any work is done.
+
+    Raises
+    ------
+    UsageError
+        If it is not one of `DEPTH_FORMATS`, or is ``exr`` and OpenCV was built without it.
+    """
+    if format not in DEPTH_FORMATS:
+        raise UsageError(f"depth format '{format}' is not one of {', '.join(DEPTH_FORMATS)}")
+    if format == "exr" and not libraries.opencv_has_exr():
+        raise UsageError("the installed OpenCV has no OpenEXR; choose tiff, npy, npz or pfm")
 
 
 def write_depth(
@@ -183,10 +197,9 @@ def write_depth(
     OutputError
         If the target cannot be written, or no pixel is known.
     UsageError
-        If the format is not one of `DEPTH_FORMATS`.
+        As `check_format`.
     """
-    if format not in DEPTH_FORMATS:
-        raise UsageError(f"depth format '{format}' is not one of {', '.join(DEPTH_FORMATS)}")
+    check_format(format)
     path = Path(path)
     values = _inverted(depth) if kind == "depth" else _as_float32(np.asarray(depth))
     if not np.isfinite(values).any():
@@ -242,7 +255,7 @@ def _write_pfm(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) ->
 
 
 def _write_exr(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    cv2 = _opencv_with_exr(path, OutputError)
+    cv2 = libraries.opencv()
     if not cv2.imwrite(str(path), values, [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]):
         raise OutputError(f"{shown(path)}: OpenCV could not write it")
 

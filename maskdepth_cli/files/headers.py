@@ -13,9 +13,11 @@ from typing import Any, BinaryIO
 from maskdepth_cli.errors import InputFileError, MaskdepthError
 from maskdepth_cli.files import libraries, png
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.png import PngFacts
 
 MAX_MEGAPIXELS = 200.0
 _ORIENTATION = 0x0112
+_LONGEST_SIDE = 1_000_000  # libpng's own limit
 _SPARE_BYTES = 256 << 20  # metadata, thumbnails and motion photos beside the pixels
 _MAX_BYTES_PER_PIXEL = 64
 
@@ -38,6 +40,8 @@ class Header:
         Bits per sample.
     text : dict of str to str
         PNG text chunks, or the TIFF description as ``description``.
+    png : PngFacts or None
+        What else a PNG's chunks say.
     """
 
     format: str
@@ -47,6 +51,7 @@ class Header:
     mode: str
     bits: int
     text: dict[str, str] = field(default_factory=dict)
+    png: PngFacts | None = None
 
     @property
     def displayed_size(self) -> tuple[int, int]:
@@ -75,19 +80,18 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
     except MaskdepthError:
         raise
     except OSError as error:
-        words = error.strerror or _first_line(error)
-        raise InputFileError(f"{shown(path)}: cannot be read: {words}") from error
+        words = f"cannot be read: {error.strerror}" if error.strerror else _damaged(error)
+        raise InputFileError(f"{shown(path)}: {words}") from error
     except MemoryError as error:
         raise InputFileError(f"{shown(path)}: does not fit into memory") from error
     except Exception as error:
-        raise InputFileError(
-            f"{shown(path)}: damaged or not supported: {_first_line(error)}"
-        ) from error
+        raise InputFileError(f"{shown(path)}: {_damaged(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def _damaged(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return shown(lines[0][:160]) if lines else type(error).__name__
+    words = shown(lines[0][:160]) if lines else type(error).__name__
+    return f"damaged or not supported: {words}"
 
 
 def check_size(path: Path, width: int, height: int, max_megapixels: float) -> None:
@@ -100,6 +104,8 @@ def check_size(path: Path, width: int, height: int, max_megapixels: float) -> No
     """
     if width < 1 or height < 1:
         raise InputFileError(f"{shown(path)}: has no pixels ({width}x{height})")
+    if max(width, height) > _LONGEST_SIDE:
+        raise InputFileError(f"{shown(path)}: {width}x{height}: a side exceeds {_LONGEST_SIDE}")
     if width * height > max_megapixels * 1e6:
         raise InputFileError(
             f"{shown(path)}: {width}x{height} pixels exceed the limit of {max_megapixels:g} "
@@ -156,7 +162,7 @@ def read_header(
         bits = facts.bits if facts else 8
         text = facts.text if facts else {}
         orientation = exif_orientation(lazy, facts.exif if facts else b"")
-        header = Header(format_name, width, height, orientation, lazy.mode, bits, text)
+        header = Header(format_name, width, height, orientation, lazy.mode, bits, text, facts)
     check_size(path, header.width, header.height, max_megapixels)
     _check_bytes(stream, header, path)
     return header, lazy

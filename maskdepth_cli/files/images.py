@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.rasters import Samples, read_raster
@@ -48,7 +49,8 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
         )
     image = np.divide(colour, np.float32(raster.full), dtype=np.float32)
     if image.ndim == 2:
-        image = np.repeat(image[..., None], 3, axis=2)
+        cv2 = libraries.opencv()
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
     return np.ascontiguousarray(image)
 
 

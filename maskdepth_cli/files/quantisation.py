@@ -130,8 +130,11 @@ def scale_of_text(text: Mapping[str, str]) -> Scale | None:
     kind = text.get(_PREFIX + "kind")
     if kind is None:
         return None
-    low, high = (float(text.get(_PREFIX + key, "nan")) for key in ("low", "high"))
+    try:
+        low, high = (float(text.get(_PREFIX + key, "nan")) for key in ("low", "high"))
+    except ValueError:
+        low, high = math.nan, math.nan
     if kind not in ("inverse", "depth") or not -math.inf < low <= high < math.inf:
-        raise ValueError("the depth scale in its text chunks is damaged")
+        raise ValueError("the depth scale in the text chunks is damaged")
     unknown = 0 if _PREFIX + "unknown" in text else None
     return Scale(kind, low, high, unknown, _WHITE if _PREFIX + "infinite" in text else None)

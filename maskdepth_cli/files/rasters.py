@@ -67,7 +67,9 @@ def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
             return tiff.decode_16bit_colour(stream, lazy)
         return _with_pillow(lazy)
     if _suits_opencv(header, lazy):
-        return orient(_with_opencv(stream, header, lazy), header.orientation)
+        return orient(_with_opencv(stream, header), header.orientation)
+    if header.png is not None:
+        png.pixel_stream(stream, header.png)  # Pillow fills what is missing with zeros
     return orient(_with_pillow(lazy), header.orientation)
 
 
@@ -80,12 +82,10 @@ def _suits_opencv(header: Header, lazy: Any) -> bool:
     return header.format == "JPEG" and lazy.mode in ("L", "RGB")
 
 
-def _with_opencv(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
+def _with_opencv(stream: BinaryIO, header: Header) -> Samples:
     cv2 = libraries.opencv()
-    if header.format == "PNG":
-        if header.bits == 16:
-            lazy.load()  # notices damage that libpng would report on the terminal
-        data = png.pixel_stream(stream)
+    if header.png is not None:
+        data = png.pixel_stream(stream, header.png)
     else:
         stream.seek(0)
         data = stream.read()

@@ -46,6 +46,8 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
 def _odd_header(stream: BinaryIO) -> Header:
     stream.seek(0)
     with libraries.tiff().TiffFile(stream) as file:
+        if not len(file.pages):
+            raise ValueError("the file is truncated")
         page = file.pages[0]
         tag = page.tags.get(274)
         orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
