@@ -191,6 +191,8 @@ def _paste(
     height, width = depth.shape
     rows = max(round(rng.uniform(*data.paste_height) * height), 8)
     columns = max(round(mask.shape[1] * rows / mask.shape[0]), 1)
+    if columns > 1.5 * width:
+        return rgb, depth
     object_rgb, object_depth = _resize(other.rgb[window], other.depth[window], (rows, columns))
     object_mask = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR)
     top = height - round(rows * rng.uniform(0.6, 1.1))
