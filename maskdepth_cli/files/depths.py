@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.errors import InputFileError, OutputError, UsageError
-from maskdepth_cli.files import arrays, libraries
+from maskdepth_cli.files import arrays, exr, libraries
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import insert_text
 from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
@@ -22,7 +22,6 @@ from maskdepth_cli.types import InverseDepth
 
 DepthKind = Literal["inverse", "depth"]
 DEPTH_FORMATS = ("png", "tiff", "npy", "npz", "pfm", "exr")
-_EXR = b"\x76\x2f\x31\x01"
 _DESCRIPTION_KEY = "maskdepth"
 
 
@@ -63,7 +62,7 @@ def read_depth(
             f"{shown(path)}: declared as '{kind}', but the file says it holds '{stated}'; "
             f"use --depth-kind {stated}"
         )
-    inverse = _inverted(values) if kind == "depth" else _as_float32(values)
+    inverse = _inverse_of(values) if kind == "depth" else _as_float32(values)
     if not np.isfinite(inverse).any():
         raise InputFileError(f"{shown(path)}: the depth map has no known pixel")
     return np.ascontiguousarray(inverse)
@@ -74,13 +73,23 @@ def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
         return values.astype(np.float32)
 
 
-def _inverted(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Return 1/d, computed in double precision; the same rule serves both directions."""
-    double = values.astype(np.float64)
-    inverse = np.full(double.shape, np.nan)
+def _inverse_of(depth: NDArray[Any]) -> NDArray[np.float32]:
+    """Return 1/d for d > 0, so 0 for infinity, and NaN elsewhere."""
+    return _reciprocals(depth, depth > 0)
+
+
+def _depth_of(inverse: NDArray[Any]) -> NDArray[np.float32]:
+    """Return 1/x for finite x > 0, infinity for 0, and NaN elsewhere."""
+    depth = _reciprocals(inverse, np.isfinite(inverse) & (inverse > 0))
+    depth[inverse == 0] = np.inf
+    return depth
+
+
+def _reciprocals(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    result = np.full(values.shape, np.nan)
     with np.errstate(over="ignore"):
-        np.divide(1.0, double, out=inverse, where=double > 0)
-    return _as_float32(inverse)
+        np.divide(1.0, values.astype(np.float64), out=result, where=where)
+    return _as_float32(result)
 
 
 def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
@@ -90,11 +99,11 @@ def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
         stream.seek(0)
         if start[:3] in (b"Pf\n", b"PF\n", b"Pf ", b"PF ", b"Pf\r", b"PF\r"):
             return _one_channel(arrays.read_pfm(stream, path, max_megapixels), path), ""
+        if start.startswith(exr.MAGIC):
+            return _one_channel(exr.read_exr(stream, path, max_megapixels), path), ""
     if arrays.is_array_file(path):
         values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
         return values, arrays.read_label(path, "kind")
-    if start.startswith(_EXR):
-        return _one_channel(_read_exr(path, max_megapixels), path), ""
     return _picture_values(read_raster(path, max_megapixels), path)
 
 
@@ -110,7 +119,7 @@ def _picture_values(raster: Raster, path: Path) -> tuple[NDArray[Any], str]:
     except ValueError as error:
         raise InputFileError(f"{shown(path)}: {error}") from error
     if scale is not None:
-        return dequantise(values, scale, raster.full), scale.kind
+        return dequantise(values, scale, raster.white), scale.kind
     return values, _described_kind(raster.text.get("description", ""))
 
 
@@ -126,22 +135,9 @@ def _one_channel(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.ndim == 2:
         return values
     first = values[..., 0]
-    if not all(np.array_equal(first, values[..., i], equal_nan=True) for i in (1, 2)):
+    if not all(np.array_equal(first, values[..., i], equal_nan=True) for i in range(1, 3)):
         raise InputFileError(f"{shown(path)}: has colours; save the depth in one channel")
     return first
-
-
-def _read_exr(path: Path, max_megapixels: float) -> NDArray[Any]:
-    if not libraries.opencv_has_exr():
-        raise InputFileError(
-            f"{shown(path)}: the installed OpenCV has no OpenEXR; save it as tiff, npy or pfm"
-        )
-    cv2 = libraries.opencv()
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if values is None:
-        raise InputFileError(f"{shown(path)}: damaged or not supported")
-    check_size(path, values.shape[1], values.shape[0], max_megapixels)
-    return np.asarray(values)
 
 
 def check_format(format: str) -> None:
@@ -201,7 +197,7 @@ def write_depth(
     """
     check_format(format)
     path = Path(path)
-    values = _inverted(depth) if kind == "depth" else _as_float32(np.asarray(depth))
+    values = _depth_of(depth) if kind == "depth" else _as_float32(np.asarray(depth))
     if not np.isfinite(values).any():
         raise OutputError(f"{shown(path)}: the depth map has no known pixel")
     record: dict[str, Any] = {"format": format, "kind": kind}
@@ -227,9 +223,13 @@ def _extra_text(extra: Mapping[str, str | int | float] | None) -> dict[str, str]
     }
 
 
+def _plain(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
 def _encoded_png(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
     cv2 = libraries.opencv()
-    done, encoded = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    done, encoded = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise OutputError("OpenCV could not encode a PNG")
     return insert_text(encoded.tobytes(), text)
@@ -243,11 +243,13 @@ def _write_tiff(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any
 
 
 def _write_npy(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    np.save(path, values)
+    with path.open("wb") as stream:  # given a path, numpy may change its extension
+        np.save(stream, values)
 
 
 def _write_npz(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any]) -> None:
-    np.savez_compressed(path, depth=values, kind=np.array(facts["kind"]))
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, depth=values, kind=np.array(facts["kind"]))
 
 
 def _write_pfm(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
@@ -255,9 +257,7 @@ def _write_pfm(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) ->
 
 
 def _write_exr(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    cv2 = libraries.opencv()
-    if not cv2.imwrite(str(path), values, [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]):
-        raise OutputError(f"{shown(path)}: OpenCV could not write it")
+    exr.write_exr(path, values)
 
 
 _FLOAT_WRITERS: dict[str, Callable[[Path, NDArray[np.float32], Mapping[str, Any]], None]] = {

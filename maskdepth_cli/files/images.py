@@ -41,13 +41,13 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
     raster = read_raster(path, max_megapixels)
     colour = raster.colour
     if raster.palette is not None:
-        colour = np.resize(raster.palette, (256, 3))[colour]
+        colour = raster.palette[colour]
     if colour.dtype.kind == "i" or (colour.dtype.kind == "f" and not _in_unit_range(colour)):
         raise InputFileError(
             f"{shown(path)}: {colour.dtype} samples beyond 0 to 1 are no photo; "
             "save it with 8 or 16 bits"
         )
-    image = np.divide(colour, np.float32(raster.full), dtype=np.float32)
+    image = np.divide(colour, np.float32(raster.white), dtype=np.float32)
     if image.ndim == 2:
         cv2 = libraries.opencv()
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))

@@ -49,7 +49,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
     raster = read_raster(path, max_megapixels)
     alpha = raster.alpha
     if alpha is not None and (alpha != alpha[0, 0]).any():
-        return _scaled(alpha, 255.0 if raster.palette is not None else raster.full, path)
+        return _scaled(alpha, raster.white, path)
     gray = single_channel(raster)
     if gray is None and raster.palette is not None and raster.colour.max() <= 1:
         gray = raster.colour
@@ -58,7 +58,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
             f"{shown(path)}: a colour picture without alpha is no mask; save it as gray, or pass "
             "maps of several objects with --instances"
         )
-    return _scaled(gray, 255.0 if raster.palette is not None else raster.full, path)
+    return _scaled(gray, raster.white, path)
 
 
 def _whole(values: NDArray[Any]) -> bool:

@@ -109,9 +109,8 @@ def dequantise(codes: NDArray[Any], scale: Scale, full: float = _WHITE) -> NDArr
         float64 (H, W); NaN where unknown.
     """
     first, last = scale.codes()
-    wide = codes * (_WHITE / full)
-    values = scale.low + (wide - first) * ((scale.high - scale.low) / (last - first))
-    values = np.clip(values, scale.low, scale.high)
+    shares = np.clip((codes * (_WHITE / full) - first) / (last - first), 0, 1)
+    values = scale.low * (1 - shares) + scale.high * shares  # exact at both ends
     if scale.unknown is not None:
         values[codes == 0] = np.nan
     if scale.infinite is not None:

@@ -26,10 +26,11 @@ class Raster:
         (H, W) gray values or palette indices, or (H, W, 3) RGB; integer, bool or floating.
     alpha : ndarray or None
         (H, W), same type and scale as `colour` (8 bits for a palette).
-    full : float
-        The value of white: 1 for bool and floating samples, else the largest integer.
+    white : float
+        The value of white in gray values and alpha: 1 for bool and floating samples, 255 for
+        palettes, else the largest integer of the file's bits.
     palette : ndarray or None
-        (N, 3) uint8 colours, if `colour` holds indices.
+        (256, 3) uint8 colours, if `colour` holds indices.
     lossy : bool
         Whether the file's compression may change values (JPEG, WebP).
     text : dict of str to str
@@ -38,7 +39,7 @@ class Raster:
 
     colour: Samples
     alpha: Samples | None
-    full: float
+    white: float
     palette: Samples | None
     lossy: bool
     text: dict[str, str]
@@ -121,6 +122,8 @@ def _with_pillow(lazy: Any) -> Samples:
         from PIL import ImageOps
 
         image = ImageOps.exif_transpose(lazy)  # done by load already in newer versions
+    if image.mode == "RGBa":  # colours multiplied by alpha
+        image = image.convert("RGBA")
     if image.mode not in _KEPT_MODES and not image.mode.startswith("I;16"):
         image = image.convert("RGB")
     return np.asarray(image)
@@ -128,25 +131,26 @@ def _with_pillow(lazy: Any) -> Samples:
 
 def _assemble(header: Header, lazy: Any, samples: Samples) -> Raster:
     samples = np.asarray(samples, samples.dtype.newbyteorder("="))
-    full = 1.0
+    white = 1.0
     if samples.dtype.kind in "iu":
-        full = float(min(2**header.bits - 1, np.iinfo(samples.dtype).max))
-        if header.bits < 8 and lazy.mode == "L":  # Pillow spreads 2 and 4 bits over 0..255
-            samples = samples // np.uint8(255 // full)
+        white = float(min(2**header.bits - 1, np.iinfo(samples.dtype).max))
+        if header.bits < 8 and header.mode == "L":  # Pillow spreads 2 and 4 bits over 0..255
+            samples = samples // np.uint8(255 // white)
     palette, alpha = None, None
-    if lazy is not None and lazy.mode == "P":
-        palette, alpha = _palette(lazy), _palette_alpha(lazy, samples)
+    if header.mode == "P":
+        white, palette, alpha = 255.0, _palette(lazy), _palette_alpha(lazy, samples)
     elif samples.ndim == 3:
         channels = samples.shape[2]
         if channels in (2, 4):
             alpha = samples[..., -1]
         samples = samples[..., :3] if channels >= 3 else samples[..., 0]
     lossy = header.format in ("JPEG", "WEBP")
-    return Raster(samples, alpha, full, palette, lossy, header.text)
+    return Raster(samples, alpha, white, palette, lossy, header.text)
 
 
 def _palette(lazy: Any) -> Samples:
-    return np.asarray(lazy.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    colours = np.asarray(lazy.getpalette("RGB")[: 3 * 256], np.uint8).reshape(-1, 3)
+    return np.pad(colours, ((0, 256 - len(colours)), (0, 0)))
 
 
 def _palette_alpha(lazy: Any, indices: Samples) -> Samples | None:
@@ -179,11 +183,9 @@ def single_channel(raster: Raster) -> Samples | None:
     """
     colour = raster.colour
     if raster.palette is not None:
-        palette = raster.palette
-        used = palette[: int(colour.max()) + 1]
-        if (used != used[:, :1]).any():
-            return None
-        return np.asarray(np.resize(palette[:, 0], 256)[colour])
+        used = raster.palette[np.bincount(colour.ravel(), minlength=256) > 0]
+        gray = (used == used[:, :1]).all()
+        return np.asarray(raster.palette[colour, 0]) if gray else None
     if colour.ndim == 2:
         return colour
     first = colour[..., :1]

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import Header, exif_orientation
 
-_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _SAMPLE_FORMAT = 256, 257, 258, 270, 339
-_UNSIGNED = 1
-_DEFLATE = (8, 32946)
+_COMPRESSION = 259
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION, _ORIENTATION = 256, 257, 258, 262, 270, 274
+_WHITE_IS_ZERO = 0
+_NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
 
 
 def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
@@ -35,12 +36,21 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
     except SyntaxError:  # how Pillow says that it does not know the sample type
         return _odd_header(stream), None
     tags = lazy.tag_v2
-    if lazy.mode == "I":  # Pillow folds uint32, int32 and int16 into one signed type
-        return _odd_header(stream), None
+    if lazy.mode == "I" or _swapped_twice(lazy):
+        return _odd_header(stream), None  # "I" folds uint32, int32 and int16 into one signed type
     bits = max(tags.get(_BITS, (1,)))
+    if bits > 8 and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        raise ValueError(f"white is zero in samples of {bits} bits")
     text = {"description": str(tags.get(_DESCRIPTION, ""))}
     size = int(tags[_WIDTH]), int(tags[_HEIGHT])
     return Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text), lazy
+
+
+def _swapped_twice(lazy: Any) -> bool:
+    """Tell compressed big-endian floats: libtiff turns their bytes, and Pillow once more."""
+    tags = lazy.tag_v2
+    compressed = tags.get(_COMPRESSION, _NO_COMPRESSION) != _NO_COMPRESSION
+    return lazy.mode == "F" and compressed and tags.prefix == b"MM"
 
 
 def _odd_header(stream: BinaryIO) -> Header:
@@ -49,7 +59,7 @@ def _odd_header(stream: BinaryIO) -> Header:
         if not len(file.pages):
             raise ValueError("the file is truncated")
         page = file.pages[0]
-        tag = page.tags.get(274)
+        tag = page.tags.get(_ORIENTATION)
         orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
         text = {"description": str(page.description)}
         bits = 8 * np.dtype(page.dtype).itemsize
@@ -79,7 +89,7 @@ def decode_odd(stream: BinaryIO) -> NDArray[Any]:
 
 def _check_compression(stream: BinaryIO, page: Any) -> None:
     """Refuse data that inflates beyond its segment: tifffile inflates without a limit."""
-    if page.compression == 1:
+    if page.compression == _NO_COMPRESSION:
         return
     if page.compression not in _DEFLATE:
         raise ValueError(

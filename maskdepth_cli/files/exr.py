@@ -1,0 +1,78 @@
+"""OpenEXR through OpenCV, where it was built with it; the size is read from the header first.
+
+Header layout: "OpenEXR File Layout" in the documentation of openexr.com.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.errors import InputFileError, OutputError
+from maskdepth_cli.files import libraries
+from maskdepth_cli.files.headers import check_size
+from maskdepth_cli.files.names import shown
+
+MAGIC = b"\x76\x2f\x31\x01"
+_LONGEST_HEADER = 1 << 20
+
+
+def read_exr(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[Any]:
+    """Decode the channels of an OpenEXR file, (H, W) or (H, W, C).
+
+    Raises
+    ------
+    InputFileError
+        If it is too large, or the installed OpenCV has no OpenEXR.
+    ValueError
+        If it is damaged.
+    """
+    width, height = _size(stream.read(_LONGEST_HEADER))
+    check_size(path, width, height, max_megapixels)
+    if not libraries.opencv_has_exr():
+        raise InputFileError(
+            f"{shown(path)}: the installed OpenCV has no OpenEXR; save it as tiff, npy or pfm"
+        )
+    cv2 = libraries.opencv()
+    stream.seek(0)
+    data = np.frombuffer(stream.read(), np.uint8)
+    values: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise ValueError("OpenCV cannot decode it")
+    return values
+
+
+def _size(header: bytes) -> tuple[int, int]:
+    """Return width and height of the data window."""
+    position = 8  # magic number and version
+    while header[position : position + 1] not in (b"", b"\0"):
+        type_start = header.index(b"\0", position) + 1
+        type_end = header.index(b"\0", type_start)
+        name = header[position:type_end]
+        (length,) = struct.unpack_from("<I", header, type_end + 1)
+        position = type_end + 5
+        if name == b"dataWindow\0box2i":
+            left, top, right, bottom = struct.unpack_from("<4i", header, position)
+            return right - left + 1, bottom - top + 1
+        position += length
+    raise ValueError("no data window in the header")
+
+
+def write_exr(path: Path, values: NDArray[np.float32]) -> None:
+    """Write (H, W) float32 as one 32-bit channel.
+
+    Raises
+    ------
+    OutputError
+        If OpenCV cannot encode it.
+    """
+    cv2 = libraries.opencv()
+    settings = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]
+    done, encoded = cv2.imencode(".exr", values, settings)
+    if not done:
+        raise OutputError(f"{shown(path)}: OpenCV could not encode it")
+    path.write_bytes(encoded.tobytes())

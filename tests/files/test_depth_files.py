@@ -1,0 +1,282 @@
+"""Depth maps: round trips, kinds, and other programs' readers and writers."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from conftest import encoded, png
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from maskdepth_cli.errors import InputFileError, OutputError, UsageError
+from maskdepth_cli.files.depths import DEPTH_FORMATS, read_depth, write_depth
+from maskdepth_cli.files.libraries import opencv_has_exr
+
+Save = Callable[..., Path]
+FLOAT_FORMATS = [
+    pytest.param(f, marks=pytest.mark.skipif(f == "exr" and not opencv_has_exr(), reason="no EXR"))
+    for f in DEPTH_FORMATS
+    if f != "png"
+]
+SHARED_PATH = settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def maps(elements: st.SearchStrategy[float]) -> st.SearchStrategy[np.ndarray]:
+    return arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=elements)
+
+
+LARGE = float(np.float32(1e30))
+FINITE = st.floats(-LARGE, LARGE, width=32)
+ANY = st.one_of(FINITE, st.sampled_from([np.nan, np.inf, -np.inf, 0.0]))
+
+
+@pytest.fixture
+def depth(rng: np.random.Generator) -> np.ndarray:
+    values = rng.normal(3, 2, (13, 17)).astype(np.float32)
+    values[2, 3:6] = np.nan
+    return values
+
+
+@SHARED_PATH
+@given(values=maps(ANY))
+def test_png_restores_values_within_half_a_step(tmp_path: Path, values: np.ndarray) -> None:
+    path = tmp_path / "d.png"
+    known = np.isfinite(values)
+    if not known.any():
+        with pytest.raises(OutputError, match="no known pixel"):
+            write_depth(path, values, format="png")
+        return
+    record = write_depth(path, values, format="png")
+    restored = read_depth(path, "inverse")
+    low, high = values[known].min(), values[known].max()
+    steps = 65535 if known.all() else 65534
+    half = (float(high) - float(low)) / steps / 2
+    spacing = np.spacing(np.abs(values[known]).max())
+    assert np.abs(restored[known].astype(float) - values[known]).max() <= half * 1.0001 + spacing
+    assert np.isnan(restored[~known]).all()
+    assert (record["low"], record["high"]) == (low, high)
+    assert restored[known].min() == low
+    assert restored[known].max() == high
+
+
+@SHARED_PATH
+@given(values=maps(st.floats(0, 1e4, width=32)))
+def test_png_of_kind_depth_keeps_infinitely_far(tmp_path: Path, values: np.ndarray) -> None:
+    path = tmp_path / "d.png"
+    metric = np.divide(1.0, values, where=values > 0, out=np.full(values.shape, np.inf))
+    finite = metric[metric < 3e38]
+    if finite.size == 0:
+        return
+    write_depth(path, values, format="png", kind="depth")
+    restored = read_depth(path, "depth").astype(float)
+    assert (restored[values == 0] == 0).all()
+    some = (values > 0) & (metric < 3e38)
+    half = (finite.max() - finite.min()) / 65533 / 2
+    back = 1 / restored[some]
+    assert np.abs(back - metric[some]).max() <= half * 1.001 + 1e-6 * finite.max()
+
+
+def test_png_says_what_its_codes_mean(tmp_path: Path, depth: np.ndarray) -> None:
+    path = tmp_path / "d.png"
+    record = write_depth(path, depth, format="png", extra={"weights": "tiny", "name": "Wörld\n"})
+    with Image.open(path) as image:
+        image.load()
+        text = image.text
+        codes = np.asarray(image).astype(float)
+    assert text["maskdepth.kind"] == "inverse"
+    assert text["maskdepth.unknown"] == "0"
+    assert text["maskdepth.weights"] == "tiny"
+    assert json.loads(text["maskdepth.name"]) == "Wörld\n"
+    low, high = float(text["maskdepth.low"]), float(text["maskdepth.high"])
+    assert record == {"format": "png", "kind": "inverse", "low": low, "high": high, "unknown": 0}
+    by_hand = low + (codes - 1) / 65534 * (high - low)
+    known = np.isfinite(depth)
+    assert np.abs(by_hand - depth)[known].max() <= (high - low) / 65534 / 2 * 1.001
+    assert (codes[~known] == 0).all()
+
+
+def test_png_resaved_by_other_programs_keeps_its_meaning(tmp_path: Path, save: Save) -> None:
+    depth = np.linspace(2, 5, 256, dtype=np.float32).reshape(16, 16)
+    path = tmp_path / "d.png"
+    write_depth(path, depth, format="png")
+    with Image.open(path) as image:
+        image.load()
+        text, codes = image.text, np.asarray(image).astype(int)
+    chunks = [(b"tEXt", f"{k}\0{v}".encode("latin-1")) for k, v in text.items()]
+    moved = save(png(codes[..., None], 16, 0, after=chunks), "text_at_the_end.png")
+    np.testing.assert_array_equal(read_depth(moved, "inverse"), read_depth(path, "inverse"))
+    eight = save(png(codes[..., None] // 257, 8, 0, before=chunks), "8bit.png")
+    assert np.abs(read_depth(eight, "inverse") - depth).max() <= 3 / 255
+
+
+@pytest.mark.parametrize("format", FLOAT_FORMATS)
+def test_float_formats_keep_every_bit(tmp_path: Path, format: str) -> None:
+    @SHARED_PATH
+    @given(values=maps(ANY))
+    def check(values: np.ndarray) -> None:
+        if not np.isfinite(values).any():
+            return
+        path = tmp_path / f"d.{format}"
+        assert write_depth(path, values, format=format) == {"format": format, "kind": "inverse"}
+        np.testing.assert_array_equal(read_depth(path, "inverse"), values)
+
+    check()
+
+
+@pytest.mark.parametrize("format", FLOAT_FORMATS)
+def test_kind_depth_stores_the_reciprocal(tmp_path: Path, format: str) -> None:
+    path = tmp_path / "d"
+    inverse = np.array([[2, 0.25, 0, -1, np.nan]], np.float32)
+    write_depth(path, inverse, format=format, kind="depth")
+    np.testing.assert_array_equal(
+        read_depth(path, "depth"), np.array([[2, 0.25, 0, np.nan, np.nan]], np.float32)
+    )
+
+
+def test_declared_depth_is_inverted_once(save: Save) -> None:
+    values = np.array([[2, 0.5, 0, -3, np.inf, -np.inf, np.nan, 1e-45]])
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    path = save(buffer.getvalue())
+    nan = np.nan
+    np.testing.assert_array_equal(
+        read_depth(path, "depth")[0, :7], np.array([0.5, 2, nan, nan, 0, nan, nan], np.float32)
+    )
+    np.testing.assert_array_equal(read_depth(path, "inverse"), values.astype(np.float32))
+    integers = save(encoded(np.array([[0, 1, 4, 1000]], np.uint16), "PNG"))
+    np.testing.assert_allclose(read_depth(integers, "depth"), [[nan, 1, 0.25, 0.001]])
+    np.testing.assert_array_equal(read_depth(integers, "inverse"), [[0, 1, 4, 1000]])
+
+
+@pytest.mark.parametrize("format", ["png", "tiff", "npz"])
+def test_a_file_that_states_its_kind_is_not_read_as_the_other(
+    tmp_path: Path, depth: np.ndarray, format: str
+) -> None:
+    path = tmp_path / "d"
+    for kind, other in (("inverse", "depth"), ("depth", "inverse")):
+        write_depth(path, np.abs(depth), format=format, kind=kind)
+        read_depth(path, kind)
+        with pytest.raises(InputFileError, match=f"declared as '{other}', .* holds '{kind}'"):
+            read_depth(path, other)
+
+
+def test_other_programs_read_what_is_written(tmp_path: Path, depth: np.ndarray) -> None:
+    path = tmp_path / "d.tiff"
+    write_depth(path, depth, format="tiff", extra={"weights": "tiny"})
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), depth)
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        assert json.loads(page.description)["maskdepth"] == {"kind": "inverse", "weights": "tiny"}
+        assert (page.dtype, page.compression, page.predictor) == (np.float32, 8, 3)
+    path = tmp_path / "d.pfm"
+    write_depth(path, depth, format="pfm")
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), depth)
+    path = tmp_path / "d.npz"
+    write_depth(path, depth, format="npz")
+    with np.load(path) as arrays_:
+        np.testing.assert_array_equal(arrays_["depth"], depth)
+        assert arrays_["kind"] == "inverse"
+
+
+def test_other_programs_files_are_read(tmp_path: Path, depth: np.ndarray) -> None:
+    depth = np.nan_to_num(depth)
+    path = tmp_path / "d.pfm"
+    assert cv2.imwrite(str(path), depth)
+    np.testing.assert_array_equal(read_depth(path, "inverse"), depth)
+    path.write_bytes(b"Pf 17 13\n1.0\n" + depth[::-1].astype(">f4").tobytes())
+    np.testing.assert_array_equal(read_depth(path, "inverse"), depth)
+    path.write_bytes(b"PF\n17 13\n-1.0\n" + np.dstack([depth] * 3)[::-1].astype("<f4").tobytes())
+    np.testing.assert_array_equal(read_depth(path, "inverse"), depth)
+    path = tmp_path / "d.tiff"
+    for compression in (1, 5, 8):  # none, LZW, deflate
+        assert cv2.imwrite(str(path), depth, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+        np.testing.assert_array_equal(read_depth(path, "inverse"), depth)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "u1", "u2", "i2", "u4", "i4"])
+@pytest.mark.parametrize("order", "<>")
+def test_number_types(save: Save, rng: np.random.Generator, dtype: str, order: str) -> None:
+    values = rng.integers(0, 100, (5, 8)).astype(order + dtype)
+    expected = values.astype(np.float32)
+    for array in (values, np.asfortranarray(values), values[None], values[..., None]):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        np.testing.assert_array_equal(read_depth(save(buffer.getvalue()), "inverse"), expected)
+    for compression in (None, "zlib"):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, values, byteorder=order, compression=compression)
+        np.testing.assert_array_equal(read_depth(save(buffer.getvalue()), "inverse"), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_gray_pictures(save: Save, rng: np.random.Generator, bits: int) -> None:
+    values = rng.integers(0, 2**bits, (6, 9, 1))
+    np.testing.assert_array_equal(read_depth(save(png(values, bits, 0)), "inverse"), values[..., 0])
+    for channels, colour_type in ((3, 2), (4, 6)):
+        path = save(png(values.repeat(channels, axis=2), bits, colour_type))
+        np.testing.assert_array_equal(read_depth(path, "inverse"), values[..., 0])
+
+
+def test_colour_maps_are_refused(save: Save, smooth: np.ndarray) -> None:
+    palette = Image.fromarray(smooth).quantize(16)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, smooth.astype(np.float32), photometric="rgb")
+    pfm = b"PF\n53 37\n-1\n" + smooth.astype("<f4").tobytes()
+    coloured = [encoded(smooth, f) for f in ("PNG", "JPEG", "TIFF")]
+    for data in (*coloured, encoded(palette, "PNG"), buffer.getvalue(), pfm):
+        with pytest.raises(InputFileError, match="one channel"):
+            read_depth(save(data), "inverse")
+
+
+def test_gray_jpeg_is_accepted(save: Save, smooth: np.ndarray) -> None:
+    data = encoded(np.dstack([smooth[..., 0]] * 3), "JPEG", quality=98)
+    assert np.abs(read_depth(save(data), "inverse") - smooth[..., 0]).mean() < 2
+
+
+def npz(**contents: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **contents)
+    return buffer.getvalue()
+
+
+def test_npz_keys(save: Save, depth: np.ndarray) -> None:
+    for contents in ({"depth": depth}, {"anything": depth}, {"depth": depth, "focal": 3.0}):
+        np.testing.assert_array_equal(read_depth(save(npz(**contents)), "inverse"), depth)
+    with pytest.raises(InputFileError, match="expected an array named 'depth', found a, b"):
+        read_depth(save(npz(a=depth, b=depth)), "inverse")
+
+
+def test_maps_without_a_known_pixel_are_refused(save: Save) -> None:
+    for value in (np.nan, np.inf):
+        with pytest.raises(InputFileError, match="no known pixel"):
+            read_depth(save(npz(depth=np.full((2, 3), value))), "inverse")
+    with pytest.raises(InputFileError, match="no known pixel"):
+        read_depth(save(encoded(np.zeros((2, 3), np.uint8), "PNG")), "depth")
+
+
+def test_damaged_scale_is_reported(save: Save) -> None:
+    for text in ({"kind": "inverse"}, {"kind": "x", "low": "0", "high": "1"}):
+        chunks = [(b"tEXt", f"maskdepth.{k}\0{v}".encode()) for k, v in text.items()]
+        with pytest.raises(InputFileError, match="scale in the text chunks is damaged"):
+            read_depth(save(png(np.ones((2, 3, 1), int), 16, 0, before=chunks)), "inverse")
+
+
+def test_formats_that_cannot_be_written(tmp_path: Path, depth: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="not one of png, tiff"):
+        write_depth(tmp_path / "d.jpg", depth, format="jpg")
+    if not opencv_has_exr():
+        with pytest.raises(UsageError, match="no OpenEXR"):
+            write_depth(tmp_path / "d.exr", depth, format="exr")
+    assert list(tmp_path.iterdir()) == []
