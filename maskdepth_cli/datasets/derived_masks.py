@@ -70,7 +70,7 @@ def with_derived_masks(dataset: DepthDataset) -> DepthDataset:
     frames = tuple(
         dataclasses.replace(frame, read=partial(_read, frame.read)) for frame in dataset.frames
     )
-    return dataclasses.replace(dataset, frames=frames, masks=TITLE)
+    return dataclasses.replace(dataset, frames=frames, masks=TITLE, paper_set=None)
 
 
 def _read(read: Callable[[Frame], Sample], frame: Frame) -> Sample:

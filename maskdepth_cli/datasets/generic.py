@@ -61,7 +61,7 @@ def open_generic(root: Path, instances: bool = True, kind: DepthKind = "inverse"
             for role, paths in found.items()
         )
         frames.append(Frame(name, photo.path, inputs, partial(_read, kind)))
-    return DepthDataset("generic", f"{root.resolve().name}, {len(frames)} frames", tuple(frames))
+    return DepthDataset("generic", root.resolve().name, tuple(frames))
 
 
 def _read(kind: DepthKind, frame: Frame) -> Sample:

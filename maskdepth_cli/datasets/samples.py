@@ -86,12 +86,19 @@ class DepthDataset:
         In a fixed order.
     masks : str
         Where `Sample.instances` come from, for reports.
+    notes : tuple of str
+        What a user should know about the choice of frames.
+    paper_set : str or None
+        ``hypersim`` or ``tartanair`` where the frames are the paper's, so that its published
+        figures may stand beside the measured ones.
     """
 
     key: str
     title: str
     frames: tuple[Frame, ...]
     masks: str = "instance maps of the set"
+    notes: tuple[str, ...] = ()
+    paper_set: str | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -113,4 +120,7 @@ class DepthDataset:
 
     def limited(self, count: int | None) -> DepthDataset:
         """Return the set with its first ``count`` frames; all for None."""
-        return self if count is None else replace(self, frames=self.frames[:count])
+        if count is None or count >= len(self):
+            return self
+        title = f"{self.title}, the first {count} of {len(self)}"
+        return replace(self, title=title, frames=self.frames[:count], paper_set=None)

@@ -1,0 +1,66 @@
+"""The test sets by the names that `maskdepth evaluate --dataset` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from maskdepth_cli.datasets import derived_masks, generic, hypersim, tartanair
+from maskdepth_cli.datasets.samples import DepthDataset
+from maskdepth_cli.errors import NothingToDoError
+from maskdepth_cli.files.depths import DepthKind
+from maskdepth_cli.files.names import shown
+
+DatasetName = Literal["generic", "tartanair", "tartanair2", "hypersim"]
+MaskSource = Literal["auto", "instances", "from-depth"]
+
+
+def open_dataset(
+    name: DatasetName,
+    root: Path,
+    *,
+    masks: MaskSource = "auto",
+    kind: DepthKind = "inverse",
+    number: int = 100,
+    select: hypersim.Select = "trajectory",
+) -> DepthDataset:
+    """Open a test set from its original layout on disk.
+
+    Parameters
+    ----------
+    name : str
+        ``generic``, ``tartanair`` (version 1), ``tartanair2`` or ``hypersim``.
+    root : Path
+        Its folder.
+    masks : {"auto", "instances", "from-depth"}
+        The instance maps of the set, or masks derived from the true depth. ``auto`` derives them
+        where a generic set has no folder ``seg``.
+    kind : {"inverse", "depth"}
+        What the maps of a generic set hold.
+    number : int
+        The frame taken of each TartanAir trajectory.
+    select : {"trajectory", "scene"}
+        Of what Hypersim gives the first frame.
+
+    Returns
+    -------
+    DepthDataset
+
+    Raises
+    ------
+    NothingToDoError
+        The set is not there; the message says what to download and where it should lie.
+    """
+    if not root.is_dir():
+        raise NothingToDoError(f"{shown(root)}: no such folder")
+    derive = masks == "from-depth" or (
+        masks == "auto" and name == "generic" and not (root / "seg").is_dir()
+    )
+    if name == "generic":
+        dataset = generic.open_generic(root, not derive, kind)
+    elif name == "hypersim":
+        dataset = hypersim.open_hypersim(root, not derive, select)
+    else:
+        version = tartanair.V1 if name == "tartanair" else tartanair.V2
+        dataset = tartanair.open_tartanair(root, version, not derive, number)
+    return derived_masks.with_derived_masks(dataset) if derive else dataset
