@@ -75,7 +75,14 @@ class Record:
             )
             row["outputs"] = {str(k): dict(v) for k, v in row["outputs"].items()}
             record = cls(**{f.name: row[f.name] for f in fields(cls)})
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
             return None
         return record if isinstance(record.name, str) else None
 

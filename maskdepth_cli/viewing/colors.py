@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.types import InverseDepth
+from maskdepth_cli.types import InstanceMap, InverseDepth
 
 UNKNOWN = (96, 96, 96)
 """Colour of pixels without a depth."""
+
+_SPECTRAL = "5e4fa2 3288bd 66c2a5 abdda4 e6f598 ffffbf fee08b fdae61 f46d43 d53e4f 9e0142"
 
 
 def depth_range(*maps: InverseDepth) -> tuple[float, float]:
@@ -33,14 +37,14 @@ def depth_range(*maps: InverseDepth) -> tuple[float, float]:
 
 
 def color_depth(depth: InverseDepth, low: float, high: float) -> NDArray[np.uint8]:
-    """Return inverse depth in the colours of `inferno`: near is bright.
+    """Return inverse depth in colours from blue (far) through yellow to red (near).
 
     Parameters
     ----------
     depth
         Inverse depth (H, W).
     low, high
-        Values of the darkest and the brightest colour.
+        Values of the farthest and the nearest colour.
 
     Returns
     -------
@@ -49,10 +53,38 @@ def color_depth(depth: InverseDepth, low: float, high: float) -> NDArray[np.uint
     """
     known = np.isfinite(depth)
     scaled = np.clip((np.where(known, depth, low) - low) / (high - low), 0, 1)
-    codes = np.rint(scaled * 255).astype(np.uint8)
-    colors = cv2.cvtColor(cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    colors = _far_to_near()[np.rint(scaled * 255).astype(np.uint8)]
     colors[~known] = UNKNOWN
-    return np.asarray(colors, dtype=np.uint8)
+    return colors
+
+
+@cache
+def _far_to_near() -> NDArray[np.uint8]:
+    """Return the 256 colours between those of ColorBrewer's Spectral, backwards."""
+    anchors = np.array([list(bytes.fromhex(code)) for code in _SPECTRAL.split()], np.float64)
+    steps = np.linspace(0, len(anchors) - 1, 256)
+    channels = [np.interp(steps, np.arange(len(anchors)), anchors[:, i]) for i in range(3)]
+    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+
+
+def color_instances(instances: InstanceMap) -> NDArray[np.uint8]:
+    """Return an instance map with one colour an id, the same in every picture; none is black.
+
+    Parameters
+    ----------
+    instances
+        Ids (H, W), 0 = none.
+
+    Returns
+    -------
+    ndarray
+        RGB (H, W, 3), uint8.
+    """
+    # Steps of the golden ratio around the circle keep the hues of neighbouring ids apart.
+    hue = np.rint((instances * 0.618034) % 1 * 179).astype(np.uint8)
+    value = np.where(instances > 0, 235, 0).astype(np.uint8)
+    hsv = np.stack([hue, np.full_like(hue, 170), value], axis=-1)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
 
 def color_change(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from maskdepth_cli.types import Image, InverseDepth, Mask
-from maskdepth_cli.viewing.colors import color_change, color_depth, depth_range
+from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.viewing.colors import color_change, color_depth, color_instances, depth_range
 
 TILE = 640  # long side of one picture
 GAP = 6
@@ -22,7 +22,7 @@ Picture = NDArray[np.uint8]
 
 
 def refinement_panel(
-    image: Image, mask: Mask, before: InverseDepth, after: InverseDepth
+    image: Image, mask: Mask | InstanceMap, before: InverseDepth, after: InverseDepth
 ) -> Picture:
     """Show a refinement: photo, mask, initial and refined depth, and the change.
 
@@ -34,7 +34,7 @@ def refinement_panel(
     image
         Photo (H, W, 3) in [0, 1].
     mask
-        Mask (H, W) in [0, 1].
+        Mask (H, W) in [0, 1], or ids (H, W).
     before, after
         Initial and refined inverse depth (H, W).
 
@@ -74,18 +74,30 @@ def prediction_panel(image: Image, depth: InverseDepth) -> Picture:
 
 
 def _refinement_tiles(
-    image: Image, mask: Mask, before: InverseDepth, after: InverseDepth, low: float, high: float
+    image: Image,
+    mask: Mask | InstanceMap,
+    before: InverseDepth,
+    after: InverseDepth,
+    low: float,
+    high: float,
 ) -> list[Picture]:
     photo = _bytes(_fit(image))
     before, after = _fit(_unknown_as_nan(before)), _fit(_unknown_as_nan(after))
-    alpha = cv2.cvtColor(_bytes(_fit(mask)), cv2.COLOR_GRAY2RGB)
     return [
         photo,
-        np.asarray(alpha, dtype=np.uint8),
+        _mask_picture(mask),
         color_depth(before, low, high),
         color_depth(after, low, high),
         color_change(before, after, (high - low) / 2, photo),
     ]
+
+
+def _mask_picture(mask: Mask | InstanceMap) -> Picture:
+    if np.issubdtype(mask.dtype, np.integer):
+        colors = color_instances(mask.astype(np.int32, copy=False))
+        return _bytes(_fit(colors.astype(np.float32) / np.float32(255)))
+    gray = _bytes(_fit(mask.astype(np.float32, copy=False)))
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def _close_up(before: InverseDepth, after: InverseDepth) -> tuple[slice, slice] | None:
@@ -107,11 +119,12 @@ def _close_up(before: InverseDepth, after: InverseDepth) -> tuple[slice, slice] 
 
 
 def _fit(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Resize so that the long side is a tile's; enlarged pixels stay visible as squares."""
+    """Resize so that the long side is a tile's; much enlarged pixels show as squares."""
     height, width = array.shape[:2]
     scale = TILE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    grown = cv2.INTER_LINEAR if scale < 2 else cv2.INTER_NEAREST
+    method = cv2.INTER_AREA if scale < 1 else grown
     return np.asarray(cv2.resize(array, size, interpolation=method), dtype=np.float32)
 
 

@@ -1,0 +1,281 @@
+"""`refine` over files: photos, masks and initial depth in, refined depth out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from maskdepth_cli.batch.gathering import Wanted, gather
+from maskdepth_cli.batch.jobs import Job
+from maskdepth_cli.batch.planning import Layout
+from maskdepth_cli.batch.runner import RunOptions, run
+from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
+from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.files.depths import DepthKind, read_depth, write_depth
+from maskdepth_cli.files.images import image_size, read_image
+from maskdepth_cli.files.masks import read_instance_map, read_mask
+from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
+from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+
+if TYPE_CHECKING:
+    from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
+
+
+@dataclass(frozen=True)
+class RefineRequest:
+    """What `maskdepth refine` was asked for.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, or `-` for a list on stdin.
+    masks, instances
+        Where the masks or the instance maps are; exactly one of them.
+    depths
+        Where the initial depth maps are.
+    depth_kind
+        What they hold; the same is written.
+    format
+        One of `files.depths.DEPTH_FORMATS`.
+    layers, preview
+        Whether these are written besides.
+    weights
+        Name of embedded weights, or a file.
+    settings
+        Fields of `RefineSettings` that differ from the default.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    inputs: tuple[str, ...]
+    masks: Path | None = None
+    instances: Path | None = None
+    depths: Path | None = None
+    depth_kind: DepthKind = "inverse"
+    format: str = "png"
+    layers: bool = False
+    preview: bool = False
+    weights: str = DEFAULT_WEIGHTS
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    max_megapixels: float = 200
+
+    def wanted(self) -> list[Wanted]:
+        """Return what every photo needs.
+
+        Raises
+        ------
+        UsageError
+            Masks or initial depth are not named.
+        """
+        if (self.masks is None) == (self.instances is None):
+            raise UsageError("give either --masks or --instances")
+        if self.depths is None:
+            raise UsageError("give the initial depth maps with --depths")
+        if self.masks:
+            masks = Wanted("mask", "mask", self.masks, several=True)
+        else:
+            assert self.instances is not None
+            masks = Wanted("instances", "instance map", self.instances)
+        return [masks, Wanted("depth", "depth map", self.depths, DEPTH_SUFFIXES)]
+
+
+def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
+    """Refine the depth of photos in files.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, WeightsError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    layout = Layout(request.format, request.layers, request.preview)
+    wanted = request.wanted()
+    weights = weights_id(request.weights)
+    plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
+
+    def make_worker() -> RefineWorker:
+        method = load_refiner(request.weights, **request.settings)
+        return RefineWorker(request, options.folder, method, weights[:12])
+
+    return run(plan, make_worker, options, _decisive(request, weights), _pixels)
+
+
+def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
+    """Return the settings that decide what is written, batch size and device left aside."""
+    from maskdepth_cli.engine.refiner import RefineSettings
+
+    settings = asdict(RefineSettings(**request.settings))
+    for name in ("batch_size", "device"):
+        del settings[name]
+    return {"weights": weights, "depth_kind": request.depth_kind, **settings}
+
+
+def _pixels(job: Job) -> int:
+    """Return the size of a job's photo, 0 where it cannot be read: that fails later, in order."""
+    try:
+        width, height = image_size(job.image)
+    except InputFileError:
+        return 0
+    return width * height
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One photo with its initial depth and its masks, all of the photo's size."""
+
+    image: Image
+    depth: InverseDepth
+    mask: Mask | None = None
+    instances: InstanceMap | Sequence[Mask] | None = None
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One photo and what came of it."""
+
+    loaded: Loaded
+    result: RefinedDepth
+
+
+class RefineWorker:
+    """Refine photos with one method, `Refiner` or another with its signature.
+
+    Parameters
+    ----------
+    request
+        Kinds, formats and limits.
+    folder
+        The target folder.
+    method
+        Refines arrays.
+    label
+        Identity of the weights, noted in the files.
+    """
+
+    batch_size = 1  # a photo's masks fill the network's batches
+
+    def __init__(
+        self, request: RefineRequest, folder: Path, method: RefinementMethod, label: str
+    ) -> None:
+        self._request = request
+        self._folder = folder
+        self._method = method
+        self._label = label
+
+    def load(self, job: Job) -> Loaded:
+        """Read photo, initial depth and masks."""
+        limit = self._request.max_megapixels
+        image = read_image(job.image, max_megapixels=limit)
+        size = (image.shape[1], image.shape[0])
+        (path,) = job.paths("depth")
+        depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
+        depth = match_size(depth, size, what="depth", path=path)
+        for path in job.paths("instances"):
+            ids = read_instance_map(path, max_megapixels=limit)
+            ids = match_size(ids, size, what="instances", path=path)
+            return Loaded(image, depth, instances=ids)
+        masks = _Masks(job.paths("mask"), size, limit)
+        if len(masks) > 1:
+            return Loaded(image, depth, instances=masks)
+        return Loaded(image, depth, mask=masks[0])
+
+    def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
+        """Refine photos one after the other."""
+        return [Refined(photo, self._refine(photo)) for photo in loaded]
+
+    def _refine(self, photo: Loaded) -> RefinedDepth:
+        if photo.mask is not None:
+            return self._method.refine(photo.image, photo.depth, photo.mask)
+        assert photo.instances is not None
+        return self._method.refine_instances(photo.image, photo.depth, photo.instances)
+
+    def save(self, job: Job, result: Refined) -> dict[str, Any]:
+        """Write the layers and the preview, then the refined depth."""
+        refined = result.result
+        if preview := job.output("preview"):
+            _write_preview(self._folder / preview, result)
+        scales = {}
+        for role in ("foreground", "background", "depth"):
+            if place := job.output(role):
+                scales[role] = write_depth(
+                    self._folder / place,
+                    getattr(refined, role),
+                    format=self._request.format,
+                    kind=self._request.depth_kind,
+                    extra={"weights": self._label},
+                )
+        return {
+            "message": _warning(result),
+            "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
+            "scale": scales.pop("depth"),
+            **({"layer_scales": scales} if scales else {}),
+            **_change(result.loaded.depth, refined),
+        }
+
+
+class _Masks(Sequence[Mask]):
+    """Masks read when they are asked for: a photo may have a hundred, each as large as itself."""
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int], max_megapixels: float) -> None:
+        self._paths = paths
+        self._size = size
+        self._limit = max_megapixels
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Mask: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mask]: ...
+    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
+        if isinstance(index, slice):
+            return _Masks(self._paths[index], self._size, self._limit)
+        path = self._paths[index]
+        mask = read_mask(path, max_megapixels=self._limit)
+        return match_size(mask, self._size, what="mask", path=path)
+
+
+def _warning(refined: Refined) -> str:
+    """Return why the initial depth is written as it is, empty where it was refined."""
+    mask = refined.loaded.mask
+    if mask is not None and mask.max() <= 0:
+        reason = "mask is empty"
+    elif mask is not None and mask.min() >= 1:
+        reason = "mask covers the whole photo"
+    elif not refined.result.changed.any():
+        reason = "no mask or instance is large enough, or the initial depth is constant"
+    else:
+        return ""
+    return f"{reason}: the initial depth is written as it is"
+
+
+def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, float]:
+    """Return how much the depth changed, in units of the initial inverse depth."""
+    known = np.isfinite(initial) & np.isfinite(refined.depth)
+    change = np.abs(refined.depth[known] - initial[known])
+    if not change.size:
+        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
+    return {
+        "max_change": float(change.max()),
+        "mean_change": float(change.mean(dtype=np.float64)),
+        "changed_share": float(refined.changed.mean()),
+    }
+
+
+def _write_preview(path: Path, refined: Refined) -> None:
+    from PIL import Image as PILImage
+
+    from maskdepth_cli.viewing.panels import refinement_panel
+
+    photo, result = refined.loaded, refined.result
+    ids = photo.instances if isinstance(photo.instances, np.ndarray) else None
+    mask = result.mask if ids is None else ids
+    panel = refinement_panel(photo.image, mask, photo.depth, result.depth)
+    with atomic_write(path) as temporary:
+        PILImage.fromarray(panel).save(temporary, "PNG")

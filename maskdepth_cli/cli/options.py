@@ -1,0 +1,84 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class DepthKind(str, Enum):
+    """What the numbers of a depth map mean."""
+
+    INVERSE = "inverse"
+    DEPTH = "depth"
+
+
+class DepthFormat(str, Enum):
+    """File formats of depth maps."""
+
+    PNG = "png"
+    TIFF = "tiff"
+    NPY = "npy"
+    NPZ = "npz"
+    PFM = "pfm"
+    EXR = "exr"
+
+
+class Device(str, Enum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class Precision(str, Enum):
+    """Numbers that networks compute with."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUTS...",
+        help="Photos, folders of photos (searched to the bottom), or - for a list on stdin.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="DIR", help="Target folder; it is made where missing."),
+]
+Format = Annotated[DepthFormat, typer.Option("--format", help="File format of depth maps.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Also write pictures to look at, to DIR/previews.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Do files again that an earlier run has finished.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON line a photo on stdout; all else goes to stderr.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, help="Threads that read, and as many that write.")
+]
+MaxMegapixels = Annotated[
+    float,
+    typer.Option("--max-megapixels", min=0.001, help="Refuse larger pictures unread."),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where the network runs.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="auto: half precision where a GPU has it.")
+]

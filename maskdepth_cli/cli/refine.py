@@ -1,0 +1,123 @@
+"""`maskdepth refine`: sharpen initial depth along masks."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskdepth_cli.cli import options
+from maskdepth_cli.loading import DEFAULT_WEIGHTS
+
+
+class Keep(str, Enum):
+    """Where the initial depth survives."""
+
+    BAND = "band"
+    NONE = "none"
+
+
+def refine(
+    inputs: options.Inputs,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Folder of masks, white = object: NAME.png, or several as NAME/*.png; "
+            "or one mask for one photo.",
+        ),
+    ] = None,
+    instances: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Instance maps in place of masks; 0 = no instance."),
+    ] = None,
+    depths: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Initial depth maps, paired by name as masks are."),
+    ] = None,
+    depth_kind: Annotated[
+        options.DepthKind,
+        typer.Option(help="What --depths holds: inverse (larger = nearer) or depth; not guessed."),
+    ] = options.DepthKind.INVERSE,
+    output: options.Output = Path("refined"),
+    format: options.Format = options.DepthFormat.PNG,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also write both layers' depth, to DIR/layers.")
+    ] = False,
+    preview: options.Preview = False,
+    weights: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Refinement weights.")
+    ] = DEFAULT_WEIGHTS,
+    keep: Annotated[
+        Keep | None,
+        typer.Option(
+            help="band: far from mask boundaries the initial depth survives exactly "
+            "(the default); none: the network's output everywhere.",
+            show_default=False,
+        ),
+    ] = None,
+    working_size: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            help="Long side at which the network works, in pixels [default: 640].",
+            show_default=False,
+        ),
+    ] = None,
+    min_instance_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Leave out instances that cover less of the photo [default: 0.01].",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Masks computed at once [default: 8].", show_default=False),
+    ] = None,
+    device: options.DeviceOption = options.Device.AUTO,
+    precision: options.PrecisionOption = options.Precision.AUTO,
+    workers: options.Workers = 2,
+    max_megapixels: options.MaxMegapixels = 200,
+    overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
+) -> None:
+    """Sharpen initial depth maps along masks.
+
+    Photos, masks and depth maps pair by name. Files that are finished are
+    skipped when the command is run again.
+    """
+    from maskdepth_cli.batch.refinement import RefineRequest, refine_files
+    from maskdepth_cli.batch.runner import RunOptions
+
+    given = {
+        "working_size": working_size,
+        "keep": keep.value if keep else None,
+        "min_instance_share": min_instance_share,
+        "batch_size": batch_size,
+        "device": device.value,
+        "precision": precision.value,
+    }
+    request = RefineRequest(
+        tuple(inputs),
+        masks=masks,
+        instances=instances,
+        depths=depths,
+        depth_kind=depth_kind.value,
+        format=format.value,
+        layers=layers,
+        preview=preview,
+        weights=weights,
+        settings={name: value for name, value in given.items() if value is not None},
+        max_megapixels=max_megapixels,
+    )
+    run_options = RunOptions(
+        output, overwrite=overwrite, dry_run=dry_run, quiet=quiet, json=json, threads=workers
+    )
+    raise typer.Exit(int(refine_files(request, run_options)))
