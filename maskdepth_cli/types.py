@@ -1,8 +1,8 @@
 """The shapes that travel: array types shared by every room.
 
 ``Image``: float32 (H, W, 3) in [0, 1], RGB. ``InverseDepth``: float32 (H, W), larger is nearer,
-NaN or infinite where unknown. ``Mask``: float32 (H, W) in [0, 1], 1 = object. ``InstanceMap``: int32 (H, W),
-0 = no instance.
+NaN or infinite where unknown. ``Mask``: float32 (H, W) in [0, 1], 1 = object.
+``InstanceMap``: int32 (H, W), 0 = no instance.
 """
 
 from __future__ import annotations

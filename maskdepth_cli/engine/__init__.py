@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: refinement, completion, baselines, prediction. No files, no typer, no rich."""
+"""Arrays in, arrays out: refinement, baselines, prediction. No files, no typer, no rich."""

@@ -55,9 +55,9 @@ class RefinementNetwork(nn.Module):
                 nn.GELU(),
                 nn.Conv2d(head, 1, 1),
             )
-            for last in (self.output, self.residual[-1]):
-                nn.init.zeros_(last.weight)
-                nn.init.zeros_(last.bias)
+            for last in (self.output, self.residual[-1]):  # starts at the classical completion
+                for parameter in last.parameters():
+                    nn.init.zeros_(parameter)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

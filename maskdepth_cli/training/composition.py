@@ -13,7 +13,7 @@ from maskdepth_cli.training.samples import Batch
 
 
 class Composite(NamedTuple):
-    """A batch of composites, inverse depth in [0, 10]; all (B, 1, H, W) but ``rgb`` (B, 3, H, W)."""
+    """A batch of composites, in [0, 10]; (B, 1, H, W), ``rgb`` (B, 3, H, W)."""
 
     rgb: Tensor
     depth: Tensor  # D'

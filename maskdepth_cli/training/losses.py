@@ -72,6 +72,8 @@ def boundary_weight(mask: Tensor, settings: LossSettings) -> Tensor:
     if not settings.boundary:
         return torch.ones_like(mask)
     reach = settings.boundary_width
-    kernel = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
-    band = functional.max_pool2d(mask, **kernel) + functional.max_pool2d(-mask, **kernel)
+    largest, smallest = (
+        sign * functional.max_pool2d(sign * mask, 2 * reach + 1, 1, reach) for sign in (1, -1)
+    )
+    band = largest - smallest
     return 1 + settings.boundary * band

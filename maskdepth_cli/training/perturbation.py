@@ -35,9 +35,7 @@ def perturb(depth: Tensor, mask: Tensor, batch: Batch) -> Tensor:
     )
     spoilt = _displace(depth, noise[:, :2] * batch["elastic"].view(-1, 1, 1, 1).float())
     morphed = _morphology(spoilt, batch)
-    spoilt = torch.where(
-        batch["partial"].view(-1, 1, 1, 1) & (noise[:, 2:3] < 0), spoilt, morphed
-    )
+    spoilt = torch.where(batch["partial"].view(-1, 1, 1, 1) & (noise[:, 2:3] < 0), spoilt, morphed)
     spoilt = gaussian_blur(spoilt, batch["blur"])
     spoilt = fill_holes(spoilt, mask, batch["holes"], batch["hole_blend"])
     spoilt = _resample(spoilt, batch["resample"])
@@ -127,7 +125,9 @@ def _morphology(depth: Tensor, batch: Batch) -> Tensor:
     ):
         steps = [(dilation, 1), (erosion, -1)]
         for size, sign in reversed(steps) if erode_first else steps:
-            item = sign * functional.max_pool2d(sign * item, size, stride=1, padding=size // 2)
+            for kernel in ((size, 1), (1, size)):  # a square is separable
+                padding = (kernel[0] // 2, kernel[1] // 2)
+                item = sign * functional.max_pool2d(sign * item, kernel, 1, padding)
         items.append(item)
     return torch.cat(items)
 

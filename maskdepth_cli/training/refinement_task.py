@@ -146,11 +146,15 @@ def _unit_range(depth: Tensor) -> Tensor:
 
 
 def _rescale(composite: Composite, perturbed: Tensor) -> Composite:
-    """Move the targets into the perturbed depth's own [0, 10]."""
+    """Move the targets into the perturbed depth's own [0, 10].
+
+    Bounded, since a perturbation that erases the nearest thing leaves a target far outside.
+    """
     low, scale = _range(perturbed)
+    margin = DEPTH_RANGE / 2
     return composite._replace(
         **{
-            name: (getattr(composite, name) - low) * scale
+            name: ((getattr(composite, name) - low) * scale).clamp(-margin, DEPTH_RANGE + margin)
             for name in ("depth", "foreground", "background")
         }
     )

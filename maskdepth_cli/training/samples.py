@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,8 +47,9 @@ class Sample:
     noise: NDArray[np.float32]  # (4, G, G) in [-1, 1]: displacement x, y, partial mask, drift
 
 
-class Batch(NamedTuple):
-    """Samples stacked along a new first axis: float tensors, or lists of scalars as tensors."""
+@dataclass(frozen=True)
+class Batch:
+    """Samples stacked along a new first axis, by the names of `Sample`'s fields."""
 
     tensors: dict[str, Tensor]
 
@@ -56,7 +57,8 @@ class Batch(NamedTuple):
         """Move every tensor."""
         return Batch({k: v.to(device, non_blocking=True) for k, v in self.tensors.items()})
 
-    def __getitem__(self, name: str) -> Tensor:  # type: ignore[override]
+    def __getitem__(self, name: str) -> Tensor:
+        """Tensor (B, ...) of a field."""
         return self.tensors[name]
 
 
@@ -145,7 +147,7 @@ def _patch(frames: FrameFolder, data: DataSettings, rng: np.random.Generator) ->
     flip = -1 if rng.random() < 0.5 else 1
     area = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
 
-    def resized(array: NDArray[np.generic], interpolation: int) -> NDArray[np.generic]:
+    def resized(array: NDArray[Any], interpolation: int) -> NDArray[Any]:
         crop = np.ascontiguousarray(array[window][:, ::flip])
         return crop if side == size else cv2.resize(crop, (size, size), interpolation=interpolation)
 
@@ -186,9 +188,7 @@ def _masked_patch(
     return fallback
 
 
-def _layering(
-    data: DataSettings, rng: np.random.Generator, paired: bool
-) -> NDArray[np.float32]:
+def _layering(data: DataSettings, rng: np.random.Generator, paired: bool) -> NDArray[np.float32]:
     """Scales and offset that put the M layer before the 1-M layer, or across it."""
     front, back = rng.uniform(*data.affine_scale, size=2)
     if paired:
@@ -200,13 +200,13 @@ def _layering(
 
 def _draw_perturbation(
     p: PerturbationSettings, rng: np.random.Generator, size: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     scale = size / 320
 
     def kernel() -> int:
         large = rng.random() < p.large_kernel_share
         radius = rng.uniform(p.kernel[0], p.large_kernel if large else p.kernel[1]) * scale / 2
-        return 2 * max(int(round(radius - 0.5)), 0) + 1
+        return 2 * max(round(radius - 0.5), 0) + 1
 
     def happens(share: float) -> bool:
         return bool(rng.random() < share)

@@ -1,4 +1,4 @@
-"""RGB-D frames to train on: folders of colour, inverse depth and, where there are any, instances."""
+"""RGB-D frames to train on: folders of colour, inverse depth and, where known, instances."""
 
 from __future__ import annotations
 

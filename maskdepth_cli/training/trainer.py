@@ -191,14 +191,15 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        total, parts = 0.0, {}
+        total = 0.0
+        parts: Mapping[str, Tensor] = {}
         for batch in batches:
             batch = batch.to(self.device)
             with self._autocast():
                 loss, parts = self.task.loss(self.network, batch)
             if not torch.isfinite(loss):
                 path = self.folder / f"not-finite-{self.iteration}.pt"
-                torch.save(tuple(batch), path)
+                torch.save(batch, path)
                 raise MaskdepthError(
                     f"the loss is {float(loss)} at iteration {self.iteration}; the batch is saved "
                     f"as {path}. Lower the learning rate and run again: it resumes before this."

@@ -1,0 +1,56 @@
+"""Where and how precisely networks run: one rule for refinement and prediction."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from maskdepth_cli.errors import UsageError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def pick_device(name: str) -> torch.device:
+    """Choose the device: ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, or a device that this machine does not have.
+    """
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, available in has.items() if available))
+    if name not in has:
+        raise UsageError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
+    if not has[name]:
+        raise UsageError(f"no {name} device on this machine; use --device auto or cpu")
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """Choose the autocast type; ``None`` is plain float32.
+
+    ``auto``: half precision on CUDA (bfloat16 where the GPU has it), float32 elsewhere.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, or fp16 on the CPU.
+    """
+    if name == "auto":
+        if device.type != "cuda":
+            return None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if name not in PRECISIONS:
+        raise UsageError(f"unknown precision {name!r}; choose auto, {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise UsageError("fp16 does not run on the CPU; use --precision bf16, fp32 or auto")
+    return PRECISIONS[name]
+
+
+def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[object]:
+    """Context in which a network runs in ``dtype``."""
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)

@@ -1,0 +1,95 @@
+"""From a weights name or file to something that refines: where weights and engine meet."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from maskdepth_cli.engine.predictor import Predictor
+    from maskdepth_cli.engine.refiner import Refiner
+
+DEFAULT_WEIGHTS = "tiny"
+
+
+def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: Any) -> Refiner:
+    """Load refinement weights.
+
+    Parameters
+    ----------
+    weights : str or path
+        Name of embedded weights (``"tiny"``), or a safetensors file of this package.
+    **settings
+        Fields of `RefineSettings`, such as ``device="cpu"`` or ``working_size=640``.
+
+    Returns
+    -------
+    Refiner
+        Ready to refine arrays.
+
+    Raises
+    ------
+    WeightsError
+        There are no such weights, or they do not fit.
+    UsageError
+        The device or the precision cannot be had here.
+    """
+    from maskdepth_cli.engine.refiner import Refiner, RefineSettings
+    from maskdepth_cli.weights.refinement import find_weights, load_network
+
+    return Refiner(load_network(find_weights(weights)), RefineSettings(**settings))
+
+
+def weights_id(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS) -> str:
+    """SHA-256 of a weights file: part of the key by which finished outputs are recognised."""
+    from maskdepth_cli.weights.refinement import find_weights, sha256
+
+    return sha256(find_weights(weights))
+
+
+def load_predictor(
+    model: str | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    model_gives: Literal["inverse", "depth"] | None = None,
+    **settings: Any,
+) -> Predictor:
+    """Load a SIDE network that predicts initial depth from photos.
+
+    Parameters
+    ----------
+    model : str, optional
+        ``"lite"`` (in the package), ``"dpt-large"``, ``"midas-v2.1"`` and others (downloaded once,
+        verified), ``"hf:ORG/NAME"`` (transformers). Default: told from ``weights``, else ``lite``.
+    weights : path, optional
+        A checkpoint on disk in place of the registered one.
+    model_gives : {"inverse", "depth"}, optional
+        What a model gives that does not tell.
+    **settings
+        Fields of `PredictSettings`, such as ``device="cpu"`` or ``tta="flip"``.
+
+    Raises
+    ------
+    WeightsError
+        The weights cannot be had or do not fit.
+    UsageError
+        The device or the precision cannot be had here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from maskdepth_cli import load_predictor
+    >>> predictor = load_predictor("lite", device="cpu")
+    >>> predictor.predict(np.zeros((48, 64, 3), np.float32)).shape
+    (48, 64)
+    """
+    from maskdepth_cli.engine.predictor import Predictor, PredictSettings
+    from maskdepth_cli.weights.side import find_side_model, load_side_model
+
+    side = load_side_model(find_side_model(model, weights), depth_kind=model_gives)
+    return Predictor(
+        side.network,
+        side.prepare,
+        depth_kind=side.depth_kind,
+        settings=PredictSettings(**settings),
+    )

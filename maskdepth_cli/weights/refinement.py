@@ -1,0 +1,74 @@
+"""Refinement networks from weights files, and the refiner around them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.weights.tensors import load_tensors
+
+if TYPE_CHECKING:
+    from maskdepth_cli.networks.refinement import RefinementNetwork
+
+EMBEDDED = Path(__file__).parent / "embedded"
+# Released refinement weights in EMBEDDED, by name, with their SHA-256.
+RELEASED = {"tiny": ""}
+
+
+def load_network(path: Path) -> RefinementNetwork:
+    """Build the network that a safetensors file describes and load its weights.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing or damaged, has no configuration, or its keys do not fit.
+    """
+    from maskdepth_cli.networks.config import RefinementConfig
+    from maskdepth_cli.networks.refinement import RefinementNetwork
+
+    state, config = load_tensors(path)
+    if not config:
+        raise WeightsError(
+            f"{path}: no network configuration in its header; it is no refinement weights file"
+        )
+    try:
+        network = RefinementNetwork(RefinementConfig.from_dict(config))
+        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    except (TypeError, RuntimeError) as error:
+        raise WeightsError(f"{path}: does not fit the network: {first_line(error)}") from error
+    return network
+
+
+def first_line(error: Exception) -> str:
+    """Condense torch's list of mismatched keys to one line."""
+    return " ".join(str(error).split())[:300]
+
+
+def find_weights(weights: str | os.PathLike[str]) -> Path:
+    """Resolve a name of embedded weights, or a file, to a path; embedded files are verified.
+
+    Raises
+    ------
+    WeightsError
+        Neither is there, or an embedded file is not the released one.
+    """
+    path = EMBEDDED / f"{weights}.safetensors"
+    if os.fspath(weights) in RELEASED:
+        if not path.exists():
+            raise WeightsError(f"{path}: missing; install the package again")
+        if sha256(path) != RELEASED[os.fspath(weights)]:
+            raise WeightsError(f"{path}: not the released file; install the package again")
+        return path
+    if (path := Path(weights)).is_file():
+        return path
+    raise WeightsError(
+        f"{path}: no such weights; give a safetensors file or one of {', '.join(RELEASED)}"
+    )
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
