@@ -153,9 +153,8 @@ def _token(stream: BinaryIO) -> bytes:
     raise ValueError("the header is malformed")
 
 
-def write_pfm(path: Path, values: NDArray[np.float32]) -> None:
-    """Write (H, W) float32 as a portable float map."""
+def encode_pfm(values: NDArray[np.float32]) -> bytes:
+    """Return (H, W) float32 as a portable float map."""
     scale = -1.0 if sys.byteorder == "little" else 1.0
     header = f"Pf\n{values.shape[1]} {values.shape[0]}\n{scale}\n".encode("ascii")
-    with path.open("wb") as stream:
-        stream.write(header + np.ascontiguousarray(values[::-1]).tobytes())
+    return header + np.ascontiguousarray(values[::-1]).tobytes()

@@ -119,5 +119,6 @@ def ignores_case(folder: str | Path) -> bool:
 
 
 def reason(error: OSError) -> str:
-    """Return the operating system's words for `error`, without paths."""
-    return error.strerror or type(error).__name__
+    """Return the operating system's words for `error`, without paths, on one line."""
+    lines = str(error).splitlines()
+    return error.strerror or shown(lines[0] if lines else type(error).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -205,11 +206,10 @@ def write_depth(
         codes, scale = quantise(values, kind)
         record |= scale.record()
         data = _encoded_png(codes, scale.text() | _extra_text(extra))
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(data)
-        return record
+    else:
+        data = _FLOAT_ENCODERS[format](values, {"kind": kind, **(extra or {})})
     with atomic_write(path) as temporary:
-        _FLOAT_WRITERS[format](temporary, values, {"kind": kind, **(extra or {})})
+        temporary.write_bytes(data)
     return record
 
 
@@ -235,35 +235,32 @@ def _encoded_png(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
     return insert_text(encoded.tobytes(), text)
 
 
-def _write_tiff(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any]) -> None:
+def _encoded_tiff(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:
     # Pillow, not tifffile: that needs imagecodecs for the predictor, which saves a fifth.
     image = libraries.pillow().fromarray(values)
     tags = {270: json.dumps({_DESCRIPTION_KEY: dict(facts)}), 317: 3}
-    image.save(path, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
+    stream = io.BytesIO()
+    image.save(stream, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
+    return stream.getvalue()
 
 
-def _write_npy(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    with path.open("wb") as stream:  # given a path, numpy may change its extension
-        np.save(stream, values)
+def _encoded_npy(values: NDArray[np.float32], _: Mapping[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
 
 
-def _write_npz(path: Path, values: NDArray[np.float32], facts: Mapping[str, Any]) -> None:
-    with path.open("wb") as stream:
-        np.savez_compressed(stream, depth=values, kind=np.array(facts["kind"]))
+def _encoded_npz(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, depth=values, kind=np.array(facts["kind"]))
+    return stream.getvalue()
 
 
-def _write_pfm(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    arrays.write_pfm(path, values)
-
-
-def _write_exr(path: Path, values: NDArray[np.float32], _: Mapping[str, Any]) -> None:
-    exr.write_exr(path, values)
-
-
-_FLOAT_WRITERS: dict[str, Callable[[Path, NDArray[np.float32], Mapping[str, Any]], None]] = {
-    "tiff": _write_tiff,
-    "npy": _write_npy,
-    "npz": _write_npz,
-    "pfm": _write_pfm,
-    "exr": _write_exr,
+# Encoded in memory and written by Python: only then is the reason of a full disk known.
+_FLOAT_ENCODERS: dict[str, Callable[[NDArray[np.float32], Mapping[str, Any]], bytes]] = {
+    "tiff": _encoded_tiff,
+    "npy": _encoded_npy,
+    "npz": _encoded_npz,
+    "pfm": lambda values, _: arrays.encode_pfm(values),
+    "exr": lambda values, _: exr.encode_exr(values),
 }

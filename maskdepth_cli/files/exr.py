@@ -62,8 +62,8 @@ def _size(header: bytes) -> tuple[int, int]:
     raise ValueError("no data window in the header")
 
 
-def write_exr(path: Path, values: NDArray[np.float32]) -> None:
-    """Write (H, W) float32 as one 32-bit channel.
+def encode_exr(values: NDArray[np.float32]) -> bytes:
+    """Return (H, W) float32 as an OpenEXR file of one 32-bit channel.
 
     Raises
     ------
@@ -74,5 +74,5 @@ def write_exr(path: Path, values: NDArray[np.float32]) -> None:
     settings = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]
     done, encoded = cv2.imencode(".exr", values, settings)
     if not done:
-        raise OutputError(f"{shown(path)}: OpenCV could not encode it")
-    path.write_bytes(encoded.tobytes())
+        raise OutputError("OpenCV could not encode OpenEXR")
+    return bytes(encoded.tobytes())

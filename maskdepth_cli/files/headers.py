@@ -70,7 +70,8 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputFileError(f"{shown(path)}: is a folder, not a file")
+            locked = "" if os.access(path, os.R_OK | os.X_OK) else " that cannot be searched"
+            raise InputFileError(f"{shown(path)}: is a folder{locked}, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise InputFileError(f"{shown(path)}: is not a regular file")
         if status.st_size == 0:
@@ -157,6 +158,8 @@ def read_header(
     else:
         facts = png.scan(stream) if format_name == "PNG" else None
         stream.seek(0)
+        # Pillow's WebP reader fails on opening at twice its limit; the check below is ours.
+        libraries.allow_pixels(int(max_megapixels * 1e6 / 2))
         lazy = _plugin(format_name)(stream)
         width, height = lazy.size
         bits = facts.bits if facts else 8

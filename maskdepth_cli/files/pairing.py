@@ -1,40 +1,32 @@
-"""Which files to work on, and which masks or depth maps belong to which photo."""
+"""Which masks or depth map belong to which photo, and where a photo's output goes."""
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 from maskdepth_cli.errors import UsageError
+from maskdepth_cli.files.finding import IMAGE_SUFFIXES, InputFile, find_inputs, walk
 from maskdepth_cli.files.names import shown
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+__all__ = [
+    "DEPTH_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "MASK_SUFFIXES",
+    "InputFile",
+    "Pairing",
+    "find_inputs",
+    "natural_order",
+    "output_names",
+    "pair",
+]
+
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
 DEPTH_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".pfm", ".exr"}
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """A photo to work on.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    relative : Path
-        Its place in the output tree and in the trees of masks and depth maps: below the folder
-        that was named, or the file's own name.
-    """
-
-    path: Path
-    relative: Path
 
 
 @dataclass(frozen=True)
@@ -57,136 +49,6 @@ class Pairing:
     unpaired_inputs: tuple[InputFile, ...]
     unused_files: tuple[Path, ...]
     ambiguous: dict[InputFile, tuple[Path, ...]]
-
-
-def find_inputs(
-    arguments: Sequence[str],
-    *,
-    stdin: BinaryIO | None = None,
-    suffixes: Collection[str] = IMAGE_SUFFIXES,
-    exclude: Iterable[Path] = (),
-) -> list[InputFile]:
-    """Collect the photos that the arguments name.
-
-    A file keeps its name; a folder is searched with everything below it, hidden files and folders
-    left out, and the tree is kept; ``-`` reads a list from `stdin`, one path a line, or separated
-    by NUL characters if it holds any. A listed file keeps its path as written if that leads
-    downwards from the current folder. Order: that of the arguments, sorted within folders. A file
-    named twice counts once. Links are followed, each folder is entered once.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Files, folders and ``-``.
-    stdin : binary stream, optional
-        Where ``-`` reads from; standard input by default.
-    suffixes : collection of str
-        Extensions, in lower case, of the files taken from folders.
-    exclude : iterable of Path
-        Folders not to search, such as the output folder.
-
-    Raises
-    ------
-    UsageError
-        If an argument does not exist. Listed files that do not exist are kept: they fail one by
-        one when they are read.
-    """
-    skip = frozenset(key for folder in exclude if (key := _identity(folder)) is not None)
-    found: dict[str, InputFile] = {}
-    for argument in arguments:
-        for entry in _expand(argument, stdin, suffixes, skip):
-            found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100 (keeps links)
-    return list(found.values())
-
-
-def _expand(
-    argument: str,
-    stdin: BinaryIO | None,
-    suffixes: Collection[str],
-    skip: frozenset[tuple[int, int]],
-) -> Iterator[InputFile]:
-    if argument == "-":
-        for line in _read_list(stdin or sys.stdin.buffer):
-            path = Path(line)
-            if path.is_dir():
-                yield from _below(path, suffixes, skip)
-            else:
-                yield InputFile(path, _listed_place(path))
-        return
-    path = Path(argument)
-    if path.is_dir():
-        yield from _below(path, suffixes, skip)
-    elif path.exists():
-        yield InputFile(path, Path(path.name))
-    else:
-        raise UsageError(f"{shown(path)}: no such file or folder")
-
-
-def _read_list(stream: BinaryIO) -> list[str]:
-    data = stream.read()
-    lines = (
-        data.split(b"\0") if b"\0" in data else [x.removesuffix(b"\r") for x in data.split(b"\n")]
-    )
-    return [os.fsdecode(line) for line in lines if line]
-
-
-def _listed_place(path: Path) -> Path:
-    below = path
-    if path.is_absolute():
-        below = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else Path(path.name)
-    return Path(path.name) if ".." in below.parts else below
-
-
-def _below(
-    root: Path, suffixes: Collection[str], skip: frozenset[tuple[int, int]]
-) -> Iterator[InputFile]:
-    for path in walk(root, suffixes, skip):
-        yield InputFile(path, path.relative_to(root))
-
-
-def walk(
-    root: Path, suffixes: Collection[str], skip: frozenset[tuple[int, int]] = frozenset()
-) -> list[Path]:
-    """List the files below `root` with one of the suffixes, sorted; hidden ones are left out.
-
-    Linked folders are entered after the real ones and no folder is entered twice, so that loops
-    end and a folder that is reachable by its real path is listed there.
-    """
-    files: list[Path] = []
-    entered = set(skip) - {_identity(root)}
-    pending: list[Path] = [root]
-    linked: list[Path] = []
-    while pending or linked:
-        folder = pending.pop() if pending else linked.pop(0)
-        key = _identity(folder)
-        if key is None or key in entered:
-            continue
-        entered.add(key)
-        for entry in _entries(folder):
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                (linked if entry.is_symlink() else pending).append(path)
-            elif path.suffix.lower() in suffixes:
-                files.append(path)
-    return sorted(files, key=lambda path: path.relative_to(root).parts)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise UsageError(f"{shown(folder)}: cannot be searched: {error.strerror}") from error
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def pair(

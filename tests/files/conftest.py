@@ -40,7 +40,7 @@ def png(
     size: tuple[int, int] | None = None,
 ) -> bytes:
     """Encode (H, W, C) integers as PNG with unfiltered rows, of any bit depth, by hand."""
-    height, width, channels = samples.shape
+    height, width = samples.shape[:2]
 
     def rows(part: np.ndarray) -> bytes:
         flat = part.reshape(part.shape[0], -1)

@@ -88,6 +88,7 @@ def test_mask_instances_and_depth_turn_with_the_photo(
     np.testing.assert_allclose(read_mask(path), expected / 255, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pytest lifts the package's own filter
 @pytest.mark.parametrize("block", [b"Exif\0\0garbage", b"II*\0\xff\xff\xff\xff", b"\0" * 40])
 def test_damaged_exif_leaves_the_photo_as_stored(
     save: Save, smooth: np.ndarray, block: bytes, capfd: pytest.CaptureFixture[str]
