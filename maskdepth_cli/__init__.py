@@ -6,19 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maskdepth_cli.engine.predictor import Predictor
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.result import RefinedDepth
-    from maskdepth_cli.loading import load_refiner
+    from maskdepth_cli.loading import load_predictor, load_refiner
 
     __version__: str
 
 _HOMES = {
     "Refiner": "maskdepth_cli.engine.refiner",
     "RefinedDepth": "maskdepth_cli.engine.result",
+    "Predictor": "maskdepth_cli.engine.predictor",
+    "load_predictor": "maskdepth_cli.loading",
     "load_refiner": "maskdepth_cli.loading",
 }
 
-__all__ = ["RefinedDepth", "Refiner", "__version__", "load_refiner"]
+__all__ = [
+    "Predictor",
+    "RefinedDepth",
+    "Refiner",
+    "__version__",
+    "load_predictor",
+    "load_refiner",
+]
 
 
 def __getattr__(name: str) -> Any:

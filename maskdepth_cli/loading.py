@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def load_predictor(
     *,
     weights: str | os.PathLike[str] | None = None,
     model_gives: Literal["inverse", "depth"] | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
     **settings: Any,
 ) -> Predictor:
     """Load a SIDE network that predicts initial depth from photos.
@@ -60,11 +62,14 @@ def load_predictor(
     ----------
     model : str, optional
         ``"lite"`` (in the package), ``"dpt-large"``, ``"midas-v2.1"`` and others (downloaded once,
-        verified), ``"hf:ORG/NAME"`` (transformers). Default: told from ``weights``, else ``lite``.
+        verified), ``"hf:ORG/NAME"`` (transformers), or a checkpoint on disk. Default: told from
+        ``weights``, else ``lite``.
     weights : path, optional
         A checkpoint on disk in place of the registered one.
     model_gives : {"inverse", "depth"}, optional
         What a model gives that does not tell.
+    report : callable, optional
+        Called during a download with the bytes that are here and the bytes there will be.
     **settings
         Fields of `PredictSettings`, such as ``device="cpu"`` or ``tta="flip"``.
 
@@ -86,7 +91,8 @@ def load_predictor(
     from maskdepth_cli.engine.predictor import Predictor, PredictSettings
     from maskdepth_cli.weights.side import find_side_model, load_side_model
 
-    side = load_side_model(find_side_model(model, weights), depth_kind=model_gives)
+    source = find_side_model(model, weights)
+    side = load_side_model(source, depth_kind=model_gives, report=report)
     return Predictor(
         side.network,
         side.prepare,

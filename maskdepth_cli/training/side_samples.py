@@ -138,10 +138,10 @@ def photometric(rgb: Rgb, data: SideDataSettings, rng: np.random.Generator) -> N
     if rng.random() < data.noise_share:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         image = image + noise * rng.uniform(0.005, 0.05)
-    image = np.clip(image, 0, 1).astype(np.float32)
+    clipped = np.clip(image, 0, 1).astype(np.float32)
     if rng.random() < data.jpeg_share:
-        image = _jpeg(image, int(rng.integers(30, 95)))
-    return image
+        return _jpeg(clipped, int(rng.integers(30, 95)))
+    return clipped
 
 
 def _draw_frame(sets: Sequence[FrameFolder], rng: np.random.Generator) -> Frame:
@@ -222,14 +222,15 @@ def _draw_instance(
     frame: Frame, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]] | None:
     """Draw one instance not cut by the frame's sides or top: its mask within its box, and the box."""
-    if frame.instances is None:
+    instances = frame.instances
+    if instances is None:
         return None
-    ids, counts = np.unique(frame.instances[frame.instances > 0], return_counts=True)
-    shares = counts / frame.instances.size
+    ids, counts = np.unique(instances[instances > 0], return_counts=True)
+    shares = counts / instances.size
     fits = ids[(shares > 0.02) & (shares < 0.25)]
     if not len(fits):
         return None
-    mask = frame.instances == rng.choice(fits)
+    mask = instances == rng.choice(fits)
     if mask[0].any() or mask[:, 0].any() or mask[:, -1].any():
         return None
     ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -245,5 +246,6 @@ def _choose(shapes: Sequence[tuple[int, int]], rng: np.random.Generator) -> tupl
 
 
 def _jpeg(image: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
-    encoded = cv2.imencode(".jpg", np.rint(image * 255), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    pixels = np.rint(image * 255).astype(np.uint8)
+    encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.float32) / np.float32(255)

@@ -1,0 +1,47 @@
+"""Where weights files lie: in the package, or in a cache that MASKDEPTH_HOME moves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from maskdepth_cli.weights.registry import ENTRIES, Entry
+
+HOME = "MASKDEPTH_HOME"
+OFFLINE = "MASKDEPTH_OFFLINE"
+EMBEDDED = Path(__file__).parent / "embedded"
+
+
+def cache_folder() -> Path:
+    """Folder of downloaded weights: ``$MASKDEPTH_HOME``, or the platform's cache folder."""
+    if home := os.environ.get(HOME):
+        return Path(home).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "maskdepth"
+
+
+def is_offline() -> bool:
+    """Return whether the user forbids every connection."""
+    return os.environ.get(OFFLINE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def entry_path(entry: Entry) -> Path:
+    """Where the file of an entry lies, or will lie once it is fetched."""
+    return (EMBEDDED if entry.embedded else cache_folder()) / entry.file
+
+
+def is_here(entry: Entry) -> bool:
+    """Return whether the file of an entry is in the package or the cache."""
+    return bool(entry.file) and entry_path(entry).is_file()
+
+
+def default_side_model() -> str:
+    """Name of the best SIDE network that is here without a download; at least ``lite``."""
+    here = [e for e in ENTRIES if e.kind == "side" and (e.name == "lite" or is_here(e))]
+    return max(here, key=lambda e: e.rank).name
