@@ -26,16 +26,25 @@ class Reporter:
         Print failures and nothing else.
     json
         Print one JSON line a photo on stdout.
+    label
+        What the progress bar is of.
     """
 
     def __init__(
-        self, total: int, folder: Path, *, quiet: bool = False, json: bool = False
+        self,
+        total: int,
+        folder: Path,
+        *,
+        quiet: bool = False,
+        json: bool = False,
+        label: str | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._total = total
         self._folder = folder
         self._quiet = quiet
         self._json = json
+        self._label = label
         self._bar: Any = None
         self._start = time.perf_counter()
 
@@ -44,7 +53,13 @@ class Reporter:
 
         # disable=None: no bar where stderr is a file, whose reader wants lines.
         disable = True if self._quiet else None
-        self._bar = tqdm(total=self._total, unit="photo", file=sys.stderr, disable=disable)
+        self._bar = tqdm(
+            total=self._total,
+            desc=self._label,
+            unit="photo",
+            file=sys.stderr,
+            disable=disable,
+        )
         return self
 
     def __exit__(

@@ -53,6 +53,10 @@ class RunOptions:
         See `report.Reporter`.
     threads
         Reader threads, and as many writers.
+    label
+        What the progress bar is of, for a run that is one of several.
+    summary
+        Print the table at the end.
     """
 
     folder: Path
@@ -61,6 +65,8 @@ class RunOptions:
     quiet: bool = False
     json: bool = False
     threads: int = 2
+    label: str | None = None
+    summary: bool = True
 
 
 def run(
@@ -99,7 +105,9 @@ def run(
         The target cannot be written, before or during the work.
     """
     total = len(plan.jobs) + len(plan.left_out)
-    with Reporter(total, options.folder, quiet=options.quiet, json=options.json) as reporter:
+    with Reporter(
+        total, options.folder, quiet=options.quiet, json=options.json, label=options.label
+    ) as reporter:
         for note in plan.notes:
             reporter.note(note)
         if not plan.jobs:
@@ -118,7 +126,8 @@ def run(
                 except OutputError as error:
                     hint = "what is finished is whole; run the same command again to go on"
                     raise OutputError(f"{error}; {hint}") from error
-        reporter.summary()
+        if options.summary:
+            reporter.summary()
     left = total - reporter.counts.total()
     if left:
         print(
