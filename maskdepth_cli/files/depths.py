@@ -70,7 +70,7 @@ def read_depth(
 
 
 def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(np.float32)
 
 
@@ -88,7 +88,7 @@ def _depth_of(inverse: NDArray[Any]) -> NDArray[np.float32]:
 
 def _reciprocals(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
     result = np.full(values.shape, np.nan)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         np.divide(1.0, values.astype(np.float64), out=result, where=where)
     return _as_float32(result)
 

@@ -64,7 +64,7 @@ def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
     if header.format == "TIFF":
         if lazy is None:
             return orient(tiff.decode_odd(stream), header.orientation)
-        if header.bits == 16 and lazy.mode in ("RGB", "RGBA", "RGBX"):
+        if header.bits == 16 and lazy.mode in tiff.COLOUR_MODES:
             return tiff.decode_16bit_colour(stream, lazy)
         return _with_pillow(lazy)
     if _suits_opencv(header, lazy):

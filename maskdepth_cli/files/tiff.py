@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import Header, exif_orientation
 
+COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION, _ORIENTATION = 256, 257, 258, 262, 270, 274
 _WHITE_IS_ZERO = 0
@@ -25,7 +26,7 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
     header : Header
         Size as stored, before the orientation.
     lazy : PIL.TiffImagePlugin.TiffImageFile or None
-        None where Pillow does not know the sample type (64-bit or 16-bit floats, float colour).
+        None where Pillow does not know the sample type or loses values: `decode_odd` is for them.
     """
     libraries.pillow()
     from PIL.TiffImagePlugin import TiffImageFile
@@ -36,9 +37,9 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
     except SyntaxError:  # how Pillow says that it does not know the sample type
         return _odd_header(stream), None
     tags = lazy.tag_v2
-    if lazy.mode == "I" or _swapped_twice(lazy):
-        return _odd_header(stream), None  # "I" folds uint32, int32 and int16 into one signed type
     bits = max(tags.get(_BITS, (1,)))
+    if _loses_values(lazy, bits):
+        return _odd_header(stream), None
     if bits > 8 and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise ValueError(f"white is zero in samples of {bits} bits")
     text = {"description": str(tags.get(_DESCRIPTION, ""))}
@@ -46,11 +47,15 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
     return Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text), lazy
 
 
-def _swapped_twice(lazy: Any) -> bool:
-    """Tell compressed big-endian floats: libtiff turns their bytes, and Pillow once more."""
+def _loses_values(lazy: Any, bits: int) -> bool:
+    """Tell what Pillow decodes to other values and `decode_odd` to the right ones."""
     tags = lazy.tag_v2
-    compressed = tags.get(_COMPRESSION, _NO_COMPRESSION) != _NO_COMPRESSION
-    return lazy.mode == "F" and compressed and tags.prefix == b"MM"
+    compression = tags.get(_COMPRESSION, _NO_COMPRESSION)
+    if lazy.mode == "I":  # one signed type for uint32, int32 and int16
+        return True
+    if lazy.mode == "F":  # libtiff turns the bytes of compressed big-endian floats, then Pillow
+        return tags.prefix == b"MM" and compression != _NO_COMPRESSION
+    return bits == 16 and lazy.mode in COLOUR_MODES and compression in (_NO_COMPRESSION, *_DEFLATE)
 
 
 def _odd_header(stream: BinaryIO) -> Header:
@@ -105,7 +110,7 @@ def _check_compression(stream: BinaryIO, page: Any) -> None:
 
 
 def decode_16bit_colour(stream: BinaryIO, lazy: Any) -> NDArray[Any]:
-    """Decode RGB(A) of 16 bits, (H, W, C) uint16 in the order RGB, as displayed.
+    """Decode RGB(A) of 16 bits and any compression, (H, W, C) uint16, as displayed.
 
     OpenCV keeps the 16 bits, but takes damaged strips for pixels and always applies the
     orientation; Pillow squeezes to 8 bits, but notices damage.

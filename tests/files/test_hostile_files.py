@@ -28,7 +28,7 @@ from maskdepth_cli.files.images import image_size, read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 
 # Pytest lifts the filter that the package sets on Pillow's remarks.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "error::RuntimeWarning")
 
 Save = Callable[..., Path]
 READERS: dict[str, Callable[[Path], Any]] = {
