@@ -200,7 +200,8 @@ def exif_orientation(lazy: Any, exif: bytes = b"") -> int:
             block = libraries.pillow().Exif()
             block.load(exif)
         else:
-            block = lazy.getexif()
+            # The base class's: that of PNG decodes the whole picture to look behind its pixels.
+            block = libraries.pillow().Image.getexif(lazy)
         value = block.get(_ORIENTATION, 1)
     except Exception:  # damaged Exif does not make a photo unreadable
         return 1

@@ -68,7 +68,8 @@ def _whole(values: NDArray[Any]) -> bool:
 def _scaled(values: NDArray[Any], full: float, path: Path) -> Mask:
     if values.dtype.kind in "iu" and values.max() <= 1:
         full = 1.0
-    mask = np.divide(values, np.float32(full), dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mask = np.divide(values, np.float32(full), dtype=np.float32)
     if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
         raise InputFileError(f"{shown(path)}: mask values must be finite and within 0 and 1")
     return np.ascontiguousarray(mask)
@@ -132,7 +133,7 @@ def _panoptic_ids(raster: Raster, path: Path) -> InstanceMap:
 
 
 def _ids(values: NDArray[Any], path: Path) -> InstanceMap:
-    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all()):
         raise InputFileError(f"{shown(path)}: instance ids must be whole numbers")
     if values.max() > _LARGEST_ID:
         raise InputFileError(f"{shown(path)}: instance ids must be below 2^31")

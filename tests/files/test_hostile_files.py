@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import chunk, encoded, png
-from PIL import Image
+from PIL import Image, ImageFile
 
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.depths import read_depth, write_depth
@@ -206,8 +206,12 @@ def test_bombs_are_refused_by_their_header(
 ) -> None:
     path = save(bomb(width, height, kind), "bomb.png")
     limit = min(200.0, width * height / 1e6 - 0.1)
-    monkeypatch.setattr(Image.Image, "load", None)  # decoding with Pillow or OpenCV would show
-    monkeypatch.setattr(cv2, "imdecode", None)
+
+    def decode(*_: object) -> None:
+        pytest.fail("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    monkeypatch.setattr(cv2, "imdecode", decode)
     for read in (read_image, read_mask, read_instance_map, image_size):
         with pytest.raises(InputFileError, match=f"{width}x{height} pixels exceed the limit"):
             read(path, max_megapixels=limit)

@@ -190,14 +190,16 @@ def test_equal_channels_are_gray_unless_declared_panoptic(save: Save) -> None:
     assert_ids(path, np.array([[0, 7 * (1 + 256 + 65536)]]), panoptic=True)
 
 
-@pytest.mark.parametrize("values", [np.array([[0.5, 1.0]]), np.array([[np.nan, 1.0]])])
+@pytest.mark.parametrize(
+    "values", [np.array([[0.5, 1.0]]), np.array([[np.nan, 1.0]]), np.array([[np.inf, 1]])]
+)
 def test_fractions_are_no_ids(save: Save, values: np.ndarray) -> None:
     with pytest.raises(InputFileError, match="whole numbers"):
         read_instance_map(save(array_file(values)))
 
 
 def test_ids_that_do_not_fit(save: Save) -> None:
-    for values in (np.array([[2**31]]), np.array([[np.inf, 1.0]])):
+    for values in (np.array([[2**31]]), np.array([[2.0**31, 1]])):
         with pytest.raises(InputFileError, match="2\\^31"):
             read_instance_map(save(array_file(values)))
 
