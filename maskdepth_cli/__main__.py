@@ -10,9 +10,11 @@ from maskdepth_cli.errors import ExitCode, MaskdepthError
 def main() -> None:
     """Run the command line and exit."""
     from maskdepth_cli.cli.app import app
+    from maskdepth_cli.files.terminal import own_stderr
 
     try:
-        app(prog_name="maskdepth")
+        with own_stderr():
+            app(prog_name="maskdepth")
     except MaskdepthError as error:
         print(f"maskdepth: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import encoded, png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pictures import encoded, png
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError, OutputError, UsageError

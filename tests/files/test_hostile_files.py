@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import chunk, encoded, png
+from pictures import chunk, encoded, png
 from PIL import Image, ImageFile
 
 from maskdepth_cli.errors import InputFileError
@@ -335,7 +335,7 @@ def test_a_command_keeps_stderr_for_itself(save: Save, smooth: np.ndarray) -> No
     code = """
 import sys
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.libraries import own_stderr
+from maskdepth_cli.files.terminal import own_stderr
 for _ in range(2):
     with own_stderr():
         read_image(sys.argv[1])

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import encoded, png
+from pictures import encoded, png
 from PIL import Image, ImageCms
 
 from maskdepth_cli.errors import InputFileError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from conftest import encoded, png
+from pictures import encoded, png
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError
