@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -96,9 +96,9 @@ def run_pipeline(
     line = _Line(iter(jobs), worker, threads, pixels)
     try:
         while not stopped() and line.advance():
-            yield from line.finished(wait=False)
+            yield from line.finished(everything=False)
         line.drop_unsaved()
-        yield from line.finished(wait=True)
+        yield from line.finished(everything=True)
     finally:
         line.close()
 
@@ -149,9 +149,11 @@ class _Line(Generic[Loaded, Result]):
                 flight.saving = self._writers.submit(_timed, self._worker.save, flight.job, result)
         return True
 
-    def finished(self, *, wait: bool) -> Iterator[Outcome]:
+    def finished(self, *, everything: bool) -> Iterator[Outcome]:
         """Yield outcomes in order: those that are there, or all; too long a queue is waited for."""
-        while self._saving and (wait or self._saving[0].done() or self._is_full()):
+        while self._saving and (
+            everything or self._saving[0].done() or len(self._saving) > self._ahead
+        ):
             flight = self._saving.popleft()
             details = None
             if flight.saving:
@@ -176,7 +178,7 @@ class _Line(Generic[Loaded, Result]):
         self._writers.shutdown(wait=True, cancel_futures=True)
 
     def _admit(self) -> None:
-        """Start to load as many jobs as there is room for; always at least one."""
+        """Start to load as many jobs as there is room for; at least one, if one is left."""
         while len(self._loading) < self._ahead:
             if self._next is None:
                 job = next(self._jobs, None)
@@ -184,8 +186,11 @@ class _Line(Generic[Loaded, Result]):
                     return
                 self._next = job, self._pixels(job)
             job, pixels = self._next
-            if self._loading and self._weight() + pixels > PIXELS_IN_FLIGHT:
-                return
+            while (weight := self._weight()) and weight + pixels > PIXELS_IN_FLIGHT:
+                if self._loading:
+                    return
+                pending = [f.saving for f in self._saving if f.saving and not f.done()]
+                wait(pending, return_when=FIRST_COMPLETED)
             loading = self._readers.submit(_timed, self._worker.load, job)
             self._loading.append(_Flight(job, pixels, loading))
             self._next = None
@@ -197,9 +202,6 @@ class _Line(Generic[Loaded, Result]):
 
     def _weight(self) -> int:
         return sum(f.pixels for f in itertools.chain(self._loading, self._saving) if not f.done())
-
-    def _is_full(self) -> bool:
-        return len(self._saving) > self._ahead or self._weight() > PIXELS_IN_FLIGHT
 
     def _compute(self, arrays: list[Loaded]) -> list[tuple[Result | Exception, float]]:
         """Compute a batch; one by one where it fails as a whole."""

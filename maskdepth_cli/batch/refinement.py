@@ -278,4 +278,4 @@ def _write_preview(path: Path, refined: Refined) -> None:
     mask = result.mask if ids is None else ids
     panel = refinement_panel(photo.image, mask, photo.depth, result.depth)
     with atomic_write(path) as temporary:
-        PILImage.fromarray(panel).save(temporary, "PNG")
+        PILImage.fromarray(panel).save(temporary, "PNG", compress_level=3)

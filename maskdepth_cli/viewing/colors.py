@@ -13,6 +13,7 @@ from maskdepth_cli.types import InstanceMap, InverseDepth
 UNKNOWN = (96, 96, 96)
 """Colour of pixels without a depth."""
 
+_ENOUGH = 1_000_000  # values for percentiles
 _SPECTRAL = "5e4fa2 3288bd 66c2a5 abdda4 e6f598 ffffbf fee08b fdae61 f46d43 d53e4f 9e0142"
 
 
@@ -29,7 +30,8 @@ def depth_range(*maps: InverseDepth) -> tuple[float, float]:
     low, high
         The 1st and the 99th percentile of each map, the widest of them; `high > low`.
     """
-    finite = [values[np.isfinite(values)] for values in maps]
+    thinned = [values.ravel()[:: max(1, values.size // _ENOUGH)] for values in maps]
+    finite = [values[np.isfinite(values)] for values in thinned]
     ends = [np.percentile(values, (1, 99)) for values in finite if values.size]
     low = min((float(low) for low, _ in ends), default=0.0)
     high = max((float(high) for _, high in ends), default=1.0)

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskdepth_cli.errors import ExitCode
+
+SIZE = (40, 48)  # height, width of the album's photos
+
+
+def disc(centre, radius):
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    return ((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < radius**2).astype(np.float32)
+
+
+def refined(album, name):
+    return np.load(album.out / f"{name}.npy")
+
+
+def test_depth_becomes_sharp_along_the_mask_and_stays_elsewhere(album, maskdepth):
+    truth, blurred = album.add("a.jpg")
+    album.add("sub/deep/b.png")
+    ended = maskdepth(*album.arguments("--format", "npy"))
+    assert ended.code == ExitCode.OK
+    assert ended.out == ""
+    assert sorted(album.files()) == ["a.npy", "sub/deep/b.npy"]
+    after = refined(album, "a")
+    assert after.dtype == np.float32
+    assert np.abs(after - truth).mean() < 0.75 * np.abs(blurred - truth).mean()
+    corner = (slice(0, 4), slice(0, 4))
+    np.testing.assert_allclose(after[corner], blurred[corner], rtol=1e-5)
+
+
+def test_layers_and_previews(album, maskdepth):
+    album.add("x/a.jpg")
+    ended = maskdepth(*album.arguments("--layers", "--preview", "--json"))
+    assert sorted(album.files()) == [
+        "layers/background/x/a.png",
+        "layers/foreground/x/a.png",
+        "previews/x/a.png",
+        "x/a.png",
+    ]
+    (row,) = ended.rows.values()
+    assert row["output"] == str(album.out / "x/a.png")
+    assert row["details"]["scale"]["kind"] == "inverse"
+    assert row["details"]["max_change"] > 1
+    assert row["details"]["size"] == [SIZE[1], SIZE[0]]
+    with Image.open(album.out / "x/a.png") as png:
+        assert png.mode.startswith("I;16")
+        scale = {key: float(png.text[f"maskdepth.{key}"]) for key in ("low", "high")}
+    assert scale == {key: row["details"]["scale"][key] for key in scale}
+    with Image.open(album.out / "previews/x/a.png") as preview:
+        assert preview.width > 5 * preview.height / 3
+
+
+def test_metric_depth_goes_in_and_comes_out_as_depth(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    maskdepth(*album.arguments("--format", "npy"))
+    inverse = refined(album, "a")
+    np.save(album.path("depths", "a.npy"), 1 / blurred)
+    assert maskdepth(*album.arguments("--format", "npy", "--depth-kind", "depth")).code == 0
+    np.testing.assert_allclose(refined(album, "a"), 1 / inverse, rtol=1e-4)
+
+
+@pytest.mark.parametrize("given", ["masks", "instances"])
+def test_two_objects_are_merged(album, maskdepth, given):
+    album.add("a.jpg")
+    left, right = disc((20, 12), 8), disc((20, 36), 8)
+    truth = 1 + 3 * left + 5 * right
+    blurred = cv2.GaussianBlur(truth, (0, 0), 1)
+    np.save(album.path("depths", "a.npy"), blurred)
+    (album.root / "masks" / "a.png").unlink()
+    if given == "masks":
+        album.write("masks", "a/0.png", (left * 255).astype(np.uint8))
+        album.write("masks", "a/1.png", (right * 255).astype(np.uint8))
+    else:
+        album.write("masks", "a.png", (left + 2 * right).astype(np.uint8))
+    arguments = album.arguments("--format", "npy", "--preview")
+    arguments[arguments.index("--masks")] = f"--{given}"
+    assert maskdepth(*arguments).code == 0
+    error = np.abs(refined(album, "a") - truth)
+    for half in (slice(0, 24), slice(24, 48)):
+        assert error[:, half].mean() < 0.75 * np.abs(blurred - truth)[:, half].mean()
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_an_empty_or_full_mask_gives_the_initial_depth(album, maskdepth, value):
+    _, blurred = album.add("a.jpg")
+    album.write("masks", "a.png", np.full(SIZE, value, np.uint8))
+    ended = maskdepth(*album.arguments("--format", "npy", "--json", "--preview", "--layers"))
+    assert ended.code == ExitCode.OK
+    assert ended.rows["a.jpg"]["status"] == "done"
+    words = {0: "mask is empty", 255: "mask covers the whole photo"}[value]
+    assert ended.rows["a.jpg"]["message"].startswith(words)
+    assert words in ended.err
+    np.testing.assert_array_equal(refined(album, "a"), blurred)
+
+
+def test_instances_that_are_too_small_give_the_initial_depth(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    ids = np.zeros(SIZE, np.uint8)
+    ids[5:8, 5:8] = 1
+    album.write("masks", "a.png", ids)
+    arguments = album.arguments("--format", "npy", "--json")
+    arguments[arguments.index("--masks")] = "--instances"
+    ended = maskdepth(*arguments)
+    assert "large enough" in ended.rows["a.jpg"]["message"]
+    np.testing.assert_array_equal(refined(album, "a"), blurred)
+    assert maskdepth(*arguments, "--min-instance-share", "0.001").rows["a.jpg"]["message"] == ""
+
+
+def test_a_list_on_stdin(album, maskdepth, monkeypatch):
+    for name in "abc":
+        album.add(f"{name}.jpg")
+    listed = "\n".join(str(album.root / "photos" / f"{name}.jpg") for name in "ac")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(listed.encode())))
+    arguments = album.arguments()
+    arguments[1] = "-"
+    assert maskdepth(*arguments).code == ExitCode.OK
+    assert sorted(album.files()) == ["a.png", "c.png"]
+
+
+def test_one_photo_one_mask_one_depth(album, maskdepth):
+    album.add("a.jpg")
+    arguments = album.arguments()
+    for folder, name in (("photos", "a.jpg"), ("masks", "a.png"), ("depths", "a.npy")):
+        arguments[arguments.index(str(album.root / folder))] = str(album.root / folder / name)
+    assert maskdepth(*arguments).code == ExitCode.OK
+    assert sorted(album.files()) == ["a.png"]
+
+
+def test_a_changed_mask_or_setting_is_done_again(album, maskdepth):
+    album.add("a.jpg")
+    album.add("b.jpg")
+    maskdepth(*album.arguments())
+    before = album.files()
+    assert {r["status"] for r in maskdepth(*album.arguments("--json")).rows.values()} == {"skipped"}
+    album.write("masks", "a.png", (disc((20, 20), 9) * 255).astype(np.uint8))
+    rows = maskdepth(*album.arguments("--json")).rows
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.jpg": "done",
+        "b.jpg": "skipped",
+    }
+    assert album.files()["a.png"] != before["a.png"]
+    rows = maskdepth(*album.arguments("--json", "--keep", "none")).rows
+    assert {row["status"] for row in rows.values()} == {"done"}
+    rows = maskdepth(*album.arguments("--json", "--keep", "none", "--batch-size", "2")).rows
+    assert {row["status"] for row in rows.values()} == {"skipped"}
+    rows = maskdepth(*album.arguments("--json", "--keep", "none", "--overwrite")).rows
+    assert {row["status"] for row in rows.values()} == {"done"}
+
+
+def test_other_folders_within_the_input_are_not_photos(album, maskdepth, monkeypatch):
+    album.add("a.jpg")
+    album.path("photos", "a.jpg").rename(album.root / "a.jpg")
+    monkeypatch.chdir(album.root)
+    arguments = ["refine", ".", "--masks", "masks", "--depths", "depths"]
+    arguments += ["--weights", str(album.weights), "--json"]
+    for status in ("done", "skipped"):
+        ended = maskdepth(*arguments)
+        assert {name: row["status"] for name, row in ended.rows.items()} == {"a.jpg": status}
+    assert (album.root / "refined" / "a.png").exists()
+
+
+def faulty(album):
+    """The folder of issue tickets: every kind of bad file among good ones."""
+    expected = {}
+    for name in ("good.jpg", "sub/good.png", "same.jpg", "same.png", "black.jpg"):
+        album.add(name)
+        expected[name] = "done"
+    for name in ("truncated.jpg", "empty.png", "text.png", "wrong.jpg", "lonely.jpg"):
+        album.add(name)
+        expected[name] = "failed"
+    photos = album.root / "photos"
+    data = (photos / "truncated.jpg").read_bytes()
+    (photos / "truncated.jpg").write_bytes(data[: len(data) // 2])
+    (photos / "empty.png").write_bytes(b"")
+    (photos / "text.png").write_text("this is no picture\n" * 20)
+    album.write("masks", "wrong.png", np.full((40, 80), 255, np.uint8))
+    (album.root / "masks" / "lonely.png").unlink()
+    album.write("masks", "black.png", np.zeros(SIZE, np.uint8))
+    album.write("masks", "nobody.png", np.zeros(SIZE, np.uint8))
+
+    album.add("deep.png")
+    rgba = np.random.default_rng(1).integers(0, 65536, (*SIZE, 4)).astype(np.uint16)
+    album.write("photos", "deep.png", rgba)
+    expected["deep.png"] = "done"
+
+    # Stored lying; mask and depth are made as the photo is seen, upright.
+    upright = (SIZE[1], SIZE[0])
+    album.add("turned.jpg", upright)
+    with Image.open(photos / "turned.jpg") as photo:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        photo.transpose(Image.Transpose.ROTATE_90).save(photos / "turned.jpg", exif=exif)
+    expected["turned.jpg"] = "done"
+    return expected
+
+
+def test_every_kind_of_bad_file_among_good_ones(album, maskdepth):
+    expected = faulty(album)
+    ended = maskdepth(*album.arguments("--format", "npy", "--json"))
+    assert ended.code == ExitCode.SOME_FAILED
+    assert {name: row["status"] for name, row in ended.rows.items()} == expected
+    assert {name: row["status"] for name, row in album.records().items()} == expected
+    assert sorted(album.files()) == [
+        "black.npy",
+        "deep.npy",
+        "good.npy",
+        "same.jpg.npy",
+        "same.png.npy",
+        "sub/good.npy",
+        "turned.npy",
+    ]
+    reasons = {name: row["message"] for name, row in ended.rows.items()}
+    assert "no mask for it" in reasons["lonely.jpg"]
+    assert "the file is empty" in reasons["empty.png"]
+    assert "not a JPEG, PNG" in reasons["text.png"]
+    assert "truncated.jpg" in reasons["truncated.jpg"]
+    assert "80x40" in reasons["wrong.jpg"]
+    assert "mask is empty" in reasons["black.jpg"]
+    for name in ("lonely.jpg", "empty.png", "text.png", "truncated.jpg", "wrong.jpg"):
+        assert f"failed: {name}: " in ended.err
+    assert "nobody.png" in ended.err
+    np.testing.assert_array_equal(refined(album, "black"), np.load(album.root / "depths/black.npy"))
+    assert refined(album, "turned").shape == (SIZE[1], SIZE[0])
+    for name in ("turned", "good", "deep", "same.jpg"):
+        change = refined(album, name) - np.load(
+            album.root / f"depths/{name.removesuffix('.jpg')}.npy"
+        )
+        assert np.abs(change).max() > 0.5
+
+    again = maskdepth(*album.arguments("--format", "npy", "--json"))
+    assert again.code == ExitCode.SOME_FAILED
+    assert {name: row["status"] for name, row in again.rows.items()} == {
+        name: "skipped" if status == "done" else status for name, status in expected.items()
+    }
+
+
+def test_exit_codes_of_mistakes(album, maskdepth, tmp_path):
+    album.add("a.jpg")
+    cases = {
+        ExitCode.USAGE: [
+            ["refine", "nowhere", *album.arguments()[2:]],
+            ["refine", "photos", "--depths", "depths"],
+            album.arguments("--instances", str(album.root / "masks")),
+            album.arguments("--format", "gif"),
+            album.arguments("--device", "abacus"),
+            album.arguments("--precision", "fp16"),
+            album.arguments("--output", str(album.root / "photos")),
+        ],
+        ExitCode.NOTHING_TO_DO: [
+            ["refine", str(album.path("none", "x").parent), *album.arguments()[2:]],
+            album.arguments("--masks", str(album.path("none", "x").parent)),
+        ],
+        ExitCode.WEIGHTS: [
+            album.arguments("--weights", "no-such-weights"),
+            album.arguments("--weights", str(album.root / "masks" / "a.png")),
+        ],
+        ExitCode.OUTPUT: [
+            album.arguments("--output", str(album.root / "masks" / "a.png")),
+            album.arguments("--output", "/proc/nowhere"),
+        ],
+    }
+    for code, runs in cases.items():
+        for arguments in runs:
+            ended = maskdepth(*arguments)
+            assert (ended.code, arguments) == (code, arguments)
+            assert ended.out == ""
+            last = ended.err.strip().splitlines()[-1]
+            assert len(last) > 10
+
+
+def test_dry_run_tells_and_touches_nothing(album, maskdepth):
+    expected = faulty(album)
+    ended = maskdepth(*album.arguments("--dry-run", "--json"))
+    assert ended.code == ExitCode.SOME_FAILED
+    statuses = {name: row["status"] for name, row in ended.rows.items()}
+    assert statuses == {name: "planned" for name in expected} | {"lonely.jpg": "failed"}
+    assert not album.out.exists()
+
+
+def test_names_that_are_no_text(album, maskdepth):
+    name = os.fsdecode(b"caf\xe9\n'\".jpg")
+    album.add("a.jpg")
+    for folder, end in (("photos", ".jpg"), ("masks", ".png"), ("depths", ".npy")):
+        album.path(folder, f"a{end}").rename(album.path(folder, name[:-4] + end))
+    for status in ("done", "skipped"):
+        ended = maskdepth(*album.arguments("--json"))
+        assert {row["name"]: row["status"] for row in ended.rows.values()} == {name: status}
+    assert Path(album.out, name[:-4] + ".png").exists()
+
+
+def test_large_pictures_are_refused_unread(album, maskdepth):
+    album.add("a.jpg")
+    album.add("b.jpg", (20, 24))
+    ended = maskdepth(*album.arguments("--json", "--max-megapixels", "0.001"))
+    assert ended.code == ExitCode.SOME_FAILED
+    assert {name: row["status"] for name, row in ended.rows.items()} == {
+        "a.jpg": "failed",
+        "b.jpg": "done",
+    }
+    assert "--max-megapixels" in ended.rows["a.jpg"]["message"]
