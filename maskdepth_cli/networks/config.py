@@ -33,7 +33,10 @@ class RefinementConfig:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise TypeError(f"unknown network settings: {', '.join(unknown)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**plain)
 
 
 SIZES: dict[str, RefinementConfig] = {

@@ -105,10 +105,7 @@ class RefinementNetwork(nn.Module):
 
 
 def _pad(x: Tensor) -> Tensor:
-    """Pad bottom and right to multiples of 32, reflecting as far as the image reaches."""
+    """Pad bottom and right to multiples of 32, by reflection where the image is large enough."""
     bottom, right = (-size % STRIDE for size in x.shape[-2:])
-    while bottom or right:
-        step_y, step_x = min(bottom, x.shape[-2] - 1), min(right, x.shape[-1] - 1)
-        x = functional.pad(x, (0, step_x, 0, step_y), mode="reflect")
-        bottom, right = bottom - step_y, right - step_x
-    return x
+    mode = "reflect" if bottom < x.shape[-2] and right < x.shape[-1] else "replicate"
+    return functional.pad(x, (0, right, 0, bottom), mode=mode)

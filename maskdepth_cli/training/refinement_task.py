@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from maskdepth_cli.networks.refinement import DEPTH_RANGE, RefinementNetwork
 from maskdepth_cli.training.composition import Composite, compose
 from maskdepth_cli.training.losses import boundary_weight, refinement_loss
+from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.perturbation import perturb
 from maskdepth_cli.training.recipe import Recipe
 from maskdepth_cli.training.samples import Batch, Sample, collate, draw_sample
@@ -32,6 +33,8 @@ class RefinementTask:
         RGB-D frames to composite.
     network : RefinementNetwork
         What is trained; of the recipe's configuration.
+    masks : MaskFolder, optional
+        Masks of the composites; without, regions of the frames.
     validation : callable, optional
         Measures a network on held-out data.
     """
@@ -42,18 +45,18 @@ class RefinementTask:
         stage: int,
         frames: FrameFolder,
         network: RefinementNetwork,
+        masks: MaskFolder | None = None,
         validation: Callable[[nn.Module], Mapping[str, float]] | None = None,
     ) -> None:
-        self.recipe, self.stage, self.frames = recipe, stage, frames
+        self.recipe, self.stage, self.frames, self.masks = recipe, stage, frames, masks
         self.network: nn.Module = network
         self.seed = (recipe.stage1 if stage == 1 else recipe.stage2).seed
         self._validation = validation
 
     def sample(self, index: int) -> Sample:
         """Draw the sample of an index."""
-        return draw_sample(
-            self.frames, self.recipe.data, self.recipe.perturbation, self.seed, index
-        )
+        data, perturbation = self.recipe.data, self.recipe.perturbation
+        return draw_sample(self.frames, data, perturbation, self.seed, index, self.masks)
 
     def collate(self, samples: list[Sample]) -> Batch:
         """Stack samples."""

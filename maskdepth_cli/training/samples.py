@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdepth_cli.training.masks import MAX_HOLES, MaskFolder, find_holes
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
 from maskdepth_cli.training.sources import Frame, FrameFolder
 
-MAX_HOLES = 8  # the largest ones of a mask
-MAX_HOLE_AREA = 0.25  # of the patch; a larger region is background, not a hole
 NOISE_GRID = 8  # side of the low-frequency noise grids
-ATTEMPTS = 20  # redraws of a mask whose area does not fit
+ATTEMPTS = 100  # redraws of a mask whose area does not fit
+CROP = (0.5, 1.0)  # side of a mask's crop, of the mask's short side
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,36 @@ def draw_sample(
     perturbation: PerturbationSettings,
     seed: int,
     index: int,
+    masks: MaskFolder | None = None,
 ) -> Sample:
-    """Draw the sample of a seed and an index."""
+    """Draw the sample of a seed and an index.
+
+    Parameters
+    ----------
+    frames : FrameFolder
+        RGB-D frames.
+    data, perturbation
+        What is drawn.
+    seed, index : int
+        The sample is a pure function of these.
+    masks : MaskFolder, optional
+        Masks of composites; without, regions of other frames.
+    """
     rng = np.random.default_rng((seed, index))
     size = data.patch
     paired = bool(rng.random() < data.paired_share)
-    front, mask = _masked_patch(frames, data, rng) if paired else (_patch(frames, data, rng), None)
-    back = front
-    if mask is None:
-        back = _patch(frames, data, rng)
-        mask = _masked_patch(frames, data, rng)[1]
-    if rng.random() < 0.5 and not paired:
-        mask = np.ascontiguousarray(mask[:, ::-1])
+    if paired:
+        front, mask = _masked_patch(frames, data, rng)
+        back = front
+    else:
+        front, back = _patch(frames, data, rng), _patch(frames, data, rng)
+        mask = _mask_of_folder(masks, data, rng) if masks else _masked_patch(frames, data, rng)[1]
+        if rng.random() < 0.5:
+            mask = np.ascontiguousarray(mask[:, ::-1])
+    rgb = [_augment(front.rgb, data, rng)]
+    rgb.append(rgb[0] if paired else _augment(back.rgb, data, rng))
     return Sample(
-        rgb=np.stack([_augment(front.rgb, data, rng)] * 2)
-        if paired
-        else np.stack([_augment(front.rgb, data, rng), _augment(back.rgb, data, rng)]),
+        rgb=np.stack(rgb),
         depth=np.stack([_unit(front.depth)[None], _unit(back.depth)[None]]),
         mask=mask[None],
         holes=find_holes(mask)[None],
@@ -102,37 +116,6 @@ def draw_sample(
         seam=0.0 if paired else float(rng.uniform(0, data.seam)),
         **_draw_perturbation(perturbation, rng, size),
     )
-
-
-def find_holes(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Label the holes of a mask: components of 1-M that do not touch the border (spec section 3).
-
-    Parameters
-    ----------
-    mask : array
-        (H, W), 1 = object.
-
-    Returns
-    -------
-    array
-        (H, W) uint8; 0 = no hole, else 1 to `MAX_HOLES`, the largest first.
-    """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (mask < 0.5).astype(np.uint8), connectivity=4
-    )
-    height, width = mask.shape
-    inside = (
-        (stats[:, cv2.CC_STAT_LEFT] > 0)
-        & (stats[:, cv2.CC_STAT_TOP] > 0)
-        & (stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH] < width)
-        & (stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT] < height)
-        & (stats[:, cv2.CC_STAT_AREA] <= MAX_HOLE_AREA * mask.size)
-    )
-    inside[0] = False
-    holes = sorted(np.flatnonzero(inside), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:MAX_HOLES]
-    table = np.zeros(count, np.uint8)
-    table[holes] = np.arange(1, len(holes) + 1)
-    return table[labels]
 
 
 def _patch(frames: FrameFolder, data: DataSettings, rng: np.random.Generator) -> Frame:
@@ -171,7 +154,7 @@ def _masked_patch(
     for attempt in range(ATTEMPTS):
         frame = _patch(frames, data, rng)
         if frame.instances is None:
-            raise ValueError(f"{frames.root}: masks are drawn from seg/, which this set lacks")
+            raise ValueError(f"{frames.roots[0]}: masks are drawn from seg/, which this set lacks")
         ids, counts = np.unique(frame.instances, return_counts=True)
         shares = counts / frame.instances.size
         fits = ids[(shares >= data.mask_area[0]) & (shares <= data.mask_area[1])]
@@ -184,8 +167,32 @@ def _masked_patch(
             return frame, mask
         fallback = frame, mask
     if fallback is None:
-        raise ValueError(f"{frames.root}: no region covers a share of {data.mask_area} of a patch")
+        raise ValueError(
+            f"{frames.roots[0]}: no region covers a share of {data.mask_area} of a patch"
+        )
     return fallback
+
+
+def _mask_of_folder(
+    masks: MaskFolder, data: DataSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw a crop of a mask file that covers an allowed area, (S, S) binary."""
+    for _ in range(ATTEMPTS):
+        mask = masks.mask(int(rng.integers(len(masks))))
+        height, width = mask.shape
+        side = max(round(min(height, width) * rng.uniform(*CROP)), 2)
+        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        crop = mask[top : top + side, left : left + side].astype(np.float32)
+        size = (data.patch, data.patch)
+        crop = (
+            cv2.resize(
+                crop, size, interpolation=cv2.INTER_AREA if side > data.patch else cv2.INTER_LINEAR
+            )
+            > 0.5
+        )
+        if data.mask_area[0] <= crop.mean() <= data.mask_area[1]:
+            return crop.astype(np.float32)
+    raise ValueError(f"{masks.files[0].parent}: no mask covers a share of {data.mask_area}")
 
 
 def _layering(data: DataSettings, rng: np.random.Generator, paired: bool) -> NDArray[np.float32]:

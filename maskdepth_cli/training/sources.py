@@ -32,27 +32,18 @@ class FrameFolder:
 
     Parameters
     ----------
-    root : Path
-        Folder of the three folders. Depth files hold inverse depth.
+    *roots : Path
+        Folders of the three folders, together one set. Depth files hold inverse depth.
 
     Raises
     ------
     NothingToDoError
-        No pair of colour and depth lies there.
+        No pair of colour and depth lies in one of them.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        depths, segs = _by_stem(root / "depth"), _by_stem(root / "seg")
-        self.files = [
-            (image, depths[stem], segs.get(stem))
-            for stem, image in sorted(_by_stem(root / "rgb").items())
-            if stem in depths
-        ]
-        if not self.files:
-            raise NothingToDoError(
-                f"{root}: no frames; expected {root}/rgb/NAME.jpg with {root}/depth/NAME.png"
-            )
+    def __init__(self, *roots: Path) -> None:
+        self.roots = roots
+        self.files = [files for root in roots for files in _list(root)]
         self.frame = lru_cache(CACHED_FRAMES)(self._read)
 
     def __len__(self) -> int:
@@ -65,6 +56,20 @@ class FrameFolder:
             depth=read_depth(depth, "inverse"),
             instances=None if seg is None else read_instance_map(seg),
         )
+
+
+def _list(root: Path) -> list[tuple[Path, Path, Path | None]]:
+    depths, segs = _by_stem(root / "depth"), _by_stem(root / "seg")
+    files = [
+        (image, depths[stem], segs.get(stem))
+        for stem, image in sorted(_by_stem(root / "rgb").items())
+        if stem in depths
+    ]
+    if not files:
+        raise NothingToDoError(
+            f"{root}: no frames; expected {root}/rgb/NAME.jpg with {root}/depth/NAME.png"
+        )
+    return files
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -56,6 +56,7 @@ class Progress:
     parts: Mapping[str, float]
     learning_rate: float
     samples_per_second: float
+    seconds_left: float
 
 
 class Trainer:
@@ -238,6 +239,7 @@ class Trainer:
             parts={name: _mean([p[name] for _, p in window]) for name in window[0][1]},
             learning_rate=self.learning_rate(self.iteration - 1),
             samples_per_second=samples / seconds,
+            seconds_left=(self.settings.iterations - self.iteration) * seconds / len(window),
         )
         _append(
             self.folder / LOG,

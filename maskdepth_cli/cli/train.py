@@ -1,0 +1,101 @@
+"""`maskdepth train`: both stages of the refinement network."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskdepth_cli.cli import options
+
+
+class TrainPrecision(str, Enum):
+    """Precision of the forward pass."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+def train(
+    stage: Annotated[
+        int, typer.Option(min=1, max=2, help="1: completion, 2: refinement (paper section 3.2).")
+    ],
+    recipe: Annotated[
+        Path, typer.Option(metavar="FILE", help="TOML recipe, such as train/recipes/tiny.toml.")
+    ],
+    rgbd: Annotated[
+        list[Path],
+        typer.Option(metavar="DIR", help="Folder with rgb/, depth/ and maybe seg/; repeatable."),
+    ],
+    masks: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Folder of masks [default: regions of seg/]; repeatable."),
+    ] = None,
+    output: options.Output = Path("runs/refinement"),
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights to start from; for stage 2, those of stage 1."),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Held-out folder with rgb/, depth/ and seg/."),
+    ] = None,
+    validation_initial: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Initial depth maps of the held-out frames."),
+    ] = None,
+    device: options.DeviceOption = options.Device.AUTO,
+    precision: Annotated[
+        TrainPrecision, typer.Option(help="Precision of the forward pass.")
+    ] = TrainPrecision.BF16,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Loader processes; 0 loads in the main process.")
+    ] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="CPU threads of the network [default: all].")
+    ] = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the refinement network.
+
+    A run that was stopped goes on from its last checkpoint when the same
+    command is given again.
+    """
+    from rich.console import Console
+
+    from maskdepth_cli.training.run import TrainRequest
+    from maskdepth_cli.training.run import train as run
+    from maskdepth_cli.training.trainer import Progress
+
+    console = Console(stderr=True, quiet=quiet)
+
+    def report(progress: Progress) -> None:
+        left = progress.seconds_left
+        parts = "  ".join(f"{name} {value:.4g}" for name, value in progress.parts.items())
+        console.print(
+            f"{progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}  {parts}  "
+            f"{progress.samples_per_second:.2f} samples/s  "
+            f"{left // 3600:.0f} h {left // 60 % 60:02.0f} min left",
+            highlight=False,
+        )
+
+    path = run(
+        TrainRequest(
+            stage=stage,
+            recipe=recipe,
+            rgbd=tuple(rgbd),
+            masks=tuple(masks or ()),
+            output=output,
+            start=start,
+            validation=validation,
+            validation_initial=validation_initial,
+            device=device.value,
+            precision=precision.value,
+            workers=workers,
+            threads=threads,
+        ),
+        report,
+    )
+    console.print(f"weights: {path}")

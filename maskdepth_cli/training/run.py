@@ -1,0 +1,113 @@
+"""A training run from folders and a recipe: what `maskdepth train` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from maskdepth_cli.batch.evaluation import evaluate_method
+from maskdepth_cli.datasets.generic import open_generic
+from maskdepth_cli.engine.refiner import Refiner, RefineSettings
+from maskdepth_cli.engine.runtime import pick_device
+from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.training.masks import MaskFolder
+from maskdepth_cli.training.recipe import Recipe, load_recipe
+from maskdepth_cli.training.refinement_task import RefinementTask
+from maskdepth_cli.training.sources import FrameFolder
+from maskdepth_cli.training.trainer import Progress, Trainer
+from maskdepth_cli.weights.refinement import load_network
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train, on what, and where it goes."""
+
+    stage: int
+    recipe: Path
+    rgbd: tuple[Path, ...]
+    masks: tuple[Path, ...]
+    output: Path
+    start: Path | None = None  # weights to start from, such as stage 1's
+    validation: Path | None = None  # held-out folder of rgb, depth, seg
+    validation_initial: Path | None = None  # its initial depth maps
+    device: str = "auto"
+    precision: str = "bf16"
+    workers: int = 0
+    threads: int = 0  # of the CPU; 0 leaves torch's choice
+
+
+def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
+    """Run one stage of a recipe, going on from the output folder's checkpoint if it has one.
+
+    Returns
+    -------
+    Path
+        The EMA weights.
+
+    Raises
+    ------
+    UsageError
+        The recipe cannot be used, or options contradict each other.
+    NothingToDoError
+        A folder holds no frames or masks.
+    WeightsError
+        The weights to start from, or the checkpoint, belong to another network.
+    """
+    recipe = load_recipe(request.recipe)
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    settings = recipe.stage1 if request.stage == 1 else recipe.stage2
+    torch.manual_seed(settings.seed)
+    task = RefinementTask(
+        recipe,
+        request.stage,
+        FrameFolder(*request.rgbd),
+        _network(recipe, request.start),
+        MaskFolder(request.masks) if request.masks else None,
+        _validation(request),
+    )
+    trainer = Trainer(
+        task,
+        settings,
+        request.output,
+        device=pick_device(request.device),
+        precision=request.precision,
+        workers=request.workers,
+    )
+    return trainer.run(report)
+
+
+def _network(recipe: Recipe, start: Path | None) -> RefinementNetwork:
+    if start is None:
+        return RefinementNetwork(recipe.network)
+    network = load_network(start)
+    if network.config != recipe.network:
+        here, there = asdict(recipe.network), asdict(network.config)
+        names = [f.name for f in fields(recipe.network) if here[f.name] != there[f.name]]
+        raise WeightsError(f"{start}: differs from the recipe's network in {', '.join(names)}")
+    return network
+
+
+def _validation(request: TrainRequest) -> Callable[[nn.Module], Mapping[str, float]] | None:
+    if request.validation is None:
+        return None
+    initial = request.validation_initial
+    if initial is None or not initial.is_dir():
+        raise UsageError("--validation needs --validation-initial, a folder of initial depth maps")
+    dataset = open_generic(request.validation)
+    maps = {path.stem: path for path in initial.iterdir() if path.is_file()}
+
+    def measure(network: nn.Module) -> dict[str, float]:
+        refiner = Refiner(network, RefineSettings(device=request.device))
+        _, summary = evaluate_method(
+            dataset, refiner, lambda sample: read_depth(maps[sample.name], "inverse")
+        )
+        return {name: estimate.value for name, estimate in summary.estimates.items()}
+
+    return measure

@@ -1,0 +1,272 @@
+"""The refiner's contracts, as properties over random scenes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from maskdepth_cli.engine.instances import instance_masks, merge_instances
+from maskdepth_cli.engine.refiner import Refiner, RefineSettings, working_size
+from maskdepth_cli.engine.result import RefinedDepth
+from maskdepth_cli.errors import UsageError
+from maskdepth_cli.networks.config import SIZES
+from maskdepth_cli.networks.refinement import RefinementNetwork
+
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def network(form: str, noise: float = 0.0) -> RefinementNetwork:
+    torch.manual_seed(0)
+    result = RefinementNetwork(
+        replace(SIZES["tiny"], form=form, depths=(1, 1, 1, 1), decoder_channels=16)
+    )
+    with torch.no_grad():
+        for parameter in result.output.parameters():
+            parameter.normal_(std=noise)
+        if form == "completion":
+            result.residual[-1].weight.normal_(std=0.02)
+    return result
+
+
+@pytest.fixture(scope="module")
+def refiner() -> Refiner:
+    """A refiner whose network is not at its initialisation: trust and residual vary."""
+    return Refiner(network("completion", noise=0.2), RefineSettings(working_size=96))
+
+
+def scene(seed: int, height: int = 90, width: int = 120):
+    """A near disc with blurred depth over a slanted plane, its exact mask, and a photo."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    centre = rng.uniform(0.35, 0.65, 2) * (height, width)
+    disc = np.hypot(y - centre[0], x - centre[1]) < rng.uniform(12, 20)
+    depth = np.where(disc, 6, 1 + y / height * 2).astype(np.float32)
+    depth = cv2.GaussianBlur(depth, (0, 0), 2.5)
+    image = rng.random((height, width, 3), dtype=np.float32)
+    return image, depth, disc.astype(np.float32)
+
+
+@FEW
+@given(seed=st.integers(0, 999), scale=st.floats(0.01, 1000), offset=st.floats(-50, 50))
+def test_the_callers_scale_and_offset_are_kept(refiner, seed, scale, offset):
+    image, depth, mask = scene(seed)
+    refined = refiner.refine(image, depth, mask)
+    mapped = refiner.refine(image, (scale * depth + offset).astype(np.float32), mask)
+    # float32 holds a*d+b to about 1e-7 of its magnitude, which normalising divides by its range.
+    tolerance = 2e-3 * scale * np.ptp(depth) + 1e-4 * abs(offset)
+    for name in ("depth", "foreground", "background"):
+        np.testing.assert_allclose(
+            getattr(mapped, name), scale * getattr(refined, name) + offset, atol=tolerance
+        )
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_an_empty_or_a_full_mask_returns_the_input(refiner, value):
+    image, depth, mask = scene(0)
+    refined = refiner.refine(image, depth, np.full_like(mask, value))
+    for name in ("depth", "foreground", "background"):
+        np.testing.assert_array_equal(getattr(refined, name), depth)
+    assert not refined.changed.any()
+
+
+def test_a_constant_depth_is_returned(refiner):
+    image, depth, mask = scene(0)
+    np.testing.assert_array_equal(refiner.refine(image, depth * 0 + 3, mask).depth, 3)
+
+
+@FEW
+@given(seed=st.integers(0, 999))
+def test_outside_the_declared_band_nothing_changes(refiner, seed):
+    image, depth, mask = scene(seed)
+    refined = refiner.refine(image, depth, mask)
+    assert 0 < refined.changed.mean() < 1
+    difference = np.abs(refined.depth - depth)
+    assert difference[~refined.changed].max() <= 1e-6 * np.ptp(depth)
+    assert difference[refined.changed].max() > 0.01 * np.ptp(depth)
+    # In its own region a layer keeps the caller's values too.
+    own = ~refined.changed & (mask == 1)
+    np.testing.assert_array_equal(refined.foreground[own], depth[own])
+
+
+def test_the_band_reaches_as_far_as_declared_when_corrections_are_small():
+    """With a network that corrects by half a percent, the band is the boundary's dilation."""
+
+    class Shift(torch.nn.Module):
+        def forward(self, depth, mask, rgb):
+            return depth + 0.05
+
+    image, depth, mask = scene(3)
+    reach = 0.1 * 120
+    refined = Refiner(Shift(), RefineSettings(keep_dilation=0.1)).refine(image, depth, mask)
+    edge = cv2.dilate(mask, np.ones((3, 3))) != cv2.erode(mask, np.ones((3, 3)))
+    distance = cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5)
+    assert refined.changed[distance < reach - 1].all()
+    assert not refined.changed[distance > reach + 5].any()
+
+
+def test_keep_none_is_the_networks_plain_output():
+    image, depth, mask = scene(5, 64, 96)
+    net = network("completion", noise=0.2).eval()
+    refined = Refiner(net, RefineSettings(keep="none")).refine(image, depth, mask)
+    low, unit = depth.min(), np.ptp(depth) / 10
+    d = torch.from_numpy((depth - low) / unit)[None, None]
+    m, rgb = torch.from_numpy(mask)[None, None], torch.from_numpy(image.transpose(2, 0, 1))[None]
+    with torch.no_grad():
+        front, back = net(d, m, rgb).clamp(0, 10), net(d, 1 - m, rgb).clamp(0, 10)
+    expected = (m * front + (1 - m) * back)[0, 0].numpy() * unit + low
+    np.testing.assert_allclose(refined.depth, expected, atol=1e-3)
+    np.testing.assert_allclose(refined.foreground, front[0, 0].numpy() * unit + low, atol=1e-3)
+
+
+@pytest.mark.parametrize("keep", ["band", "none"])
+@FEW
+@given(seed=st.integers(0, 999), value=st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_unknown_pixels_stay_and_do_not_spread(keep, refiner, seed, value):
+    image, depth, mask = scene(seed)
+    refiner = Refiner(refiner.network, replace(refiner.settings, keep=keep))
+    rng = np.random.default_rng(seed)
+    depth[rng.random(depth.shape) < 0.02] = value
+    unknown = ~np.isfinite(depth)
+    refined = refiner.refine(image, depth, mask)
+    for name in ("depth", "foreground", "background"):
+        array = getattr(refined, name)
+        np.testing.assert_array_equal(array[unknown], depth[unknown])
+        assert np.isfinite(array[~unknown]).all()
+
+
+def test_depth_without_a_known_pixel_is_returned(refiner):
+    image, depth, mask = scene(0)
+    refined = refiner.refine(image, np.full_like(depth, np.nan), mask)
+    assert np.isnan(refined.depth).all()
+
+
+@FEW
+@given(seed=st.integers(0, 999), soft=st.booleans())
+def test_swapping_the_mask_swaps_the_layers(refiner, seed, soft):
+    image, depth, mask = scene(seed)
+    if soft:
+        mask = cv2.GaussianBlur(mask, (0, 0), 2)
+    refined, swapped = refiner.refine(image, depth, mask), refiner.refine(image, depth, 1 - mask)
+    tolerance = 2e-4 * np.ptp(depth)
+    np.testing.assert_allclose(swapped.foreground, refined.background, atol=tolerance)
+    np.testing.assert_allclose(swapped.background, refined.foreground, atol=tolerance)
+    np.testing.assert_allclose(swapped.depth, refined.depth, atol=tolerance)
+
+
+def test_the_composite_is_the_layers_under_the_mask(refiner):
+    image, depth, mask = scene(7)
+    refined = refiner.refine(image, depth, mask)
+    expected = np.where(mask == 1, refined.foreground, refined.background)
+    np.testing.assert_allclose(refined.depth, expected, atol=1e-5)
+
+
+def test_the_edge_of_the_result_is_the_masks_at_full_resolution():
+    """At four times the working size, a 1-pixel step stands exactly where the mask's does."""
+    image, depth, mask = scene(2, 360, 480)
+    refined = Refiner(network("completion"), RefineSettings(working_size=128)).refine(
+        image, cv2.GaussianBlur(depth, (0, 0), 4), mask
+    )
+    inner = cv2.erode(mask, np.ones((3, 3))) != mask  # first pixels inside
+    outer = cv2.dilate(mask, np.ones((3, 3))) != mask  # first pixels outside
+    assert refined.depth[inner].min() > refined.depth[outer].max() + 1
+
+
+def test_detail_of_the_input_survives_the_working_size():
+    """Fine texture, which 1/4 of the size cannot hold, is still there beside the boundary."""
+    image, depth, mask = scene(4, 360, 480)
+    texture = 0.02 * ((np.indices(depth.shape).sum(0) % 2) * 2 - 1).astype(np.float32)
+    refined = Refiner(network("completion"), RefineSettings(working_size=128)).refine(
+        image, depth + texture, mask
+    )
+    quiet = ~refined.changed
+    np.testing.assert_array_equal(refined.depth[quiet], (depth + texture)[quiet])
+    distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    near = (mask == 0) & refined.changed & (distance > 9)
+    kept = np.abs(refined.depth - cv2.GaussianBlur(refined.depth, (0, 0), 2))[near].mean()
+    assert kept > 0.5 * 0.02
+
+
+def test_batching_does_not_change_results():
+    image, depth, mask = scene(1)
+    masks = [mask, np.roll(mask, 9, 1), np.zeros_like(mask), np.roll(mask, -9, 0), 1 - mask]
+    net = network("completion", noise=0.2)
+    one = Refiner(net, RefineSettings(batch_size=1)).refine_instances(image, depth, masks)
+    all_ = Refiner(net, RefineSettings(batch_size=5)).refine_instances(image, depth, masks)
+    np.testing.assert_allclose(one.depth, all_.depth, atol=1e-4)
+
+
+def test_instances_are_merged_by_the_largest_change(refiner):
+    image, depth, _ = scene(1)
+    instances = np.zeros(depth.shape, np.int32)
+    instances[20:60, 20:50], instances[20:60, 50:90], instances[0:2, 0:3] = 7, 300, 9
+    merged = refiner.refine_instances(image, depth, instances)
+    each = [refiner.refine(image, depth, (instances == i).astype(np.float32)) for i in (7, 300)]
+    changes = np.stack([np.abs(r.depth - depth) for r in each])
+    expected = np.choose(changes.argmax(0), [r.depth for r in each])
+    np.testing.assert_allclose(merged.depth, expected, atol=1e-4)
+
+
+def test_instances_of_one_percent_or_less_are_left_out():
+    instances = np.zeros((10, 100), np.int32)
+    instances[0, :10], instances[1, :11] = 1, 2  # 1% and 1.1%
+    masks = list(instance_masks(instances))
+    assert [mask.sum() for mask in masks] == [11]
+
+
+def test_merging_keeps_the_earlier_of_equal_changes_and_ignores_nan():
+    depth = np.array([[0, 0, np.nan]], np.float32)
+
+    def result(values):
+        array = np.array([values], np.float32)
+        return RefinedDepth(array, array, array, np.ones((1, 3), np.float32), array != 0)
+
+    merged = merge_instances(depth, [result([1, 1, np.nan]), result([-1, -2, np.nan])])
+    np.testing.assert_array_equal(merged.depth, [[1, -2, np.nan]])
+    np.testing.assert_array_equal(merged.foreground[0, :2], [1, -2])
+
+
+def test_no_instance_returns_the_input(refiner):
+    image, depth, _ = scene(1)
+    merged = refiner.refine_instances(image, depth, np.zeros(depth.shape, np.int32))
+    np.testing.assert_array_equal(merged.depth, depth)
+
+
+def test_one_pass_networks_give_the_composite():
+    net = RefinementNetwork(replace(SIZES["tiny"], layered=False, depths=(1, 1, 1, 1)))
+    image, depth, mask = scene(0)
+    refined = Refiner(net, RefineSettings(keep="none")).refine(image, depth, mask)
+    np.testing.assert_array_equal(refined.depth, refined.foreground)
+
+
+@pytest.mark.parametrize(
+    ("shape", "longest", "expected"),
+    [
+        ((480, 640), 640, (480, 640)),
+        ((1080, 1920), 640, (352, 640)),  # 360 is 11.25 x 32
+        ((4000, 3000), 640, (640, 480)),
+        ((10, 5000), 640, (32, 640)),
+    ],
+)
+def test_working_sizes(shape, longest, expected):
+    assert working_size(shape, longest) == expected
+
+
+def test_shapes_that_differ_are_named(refiner):
+    image, depth, mask = scene(0)
+    with pytest.raises(ValueError, match="differ in size"):
+        refiner.refine(image, depth[:-1], mask)
+    with pytest.raises(ValueError, match="differ in size"):
+        refiner.refine(image, depth, mask[:-1])
+
+
+def test_devices_and_precisions_that_are_not_there_are_refused():
+    with pytest.raises(UsageError, match="unknown device"):
+        Refiner(torch.nn.Identity(), RefineSettings(device="abacus"))
+    with pytest.raises(UsageError, match="fp16 does not run on the CPU"):
+        Refiner(torch.nn.Identity(), RefineSettings(device="cpu", precision="fp16"))
