@@ -78,9 +78,13 @@ class DptNetwork(nn.Module):
         Indices of the blocks whose tokens are used, in order; the last ones of the four levels.
     channels : sequence of int
         Channels of the four levels.
+    features : int
+        Channels of the decoder.
     """
 
-    def __init__(self, vit: Any, taps: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(
+        self, vit: Any, taps: Sequence[int], channels: Sequence[int], features: int = 256
+    ) -> None:
         super().__init__()
         self.taps = tuple(taps)
         self.pretrained = nn.Module()
@@ -89,7 +93,7 @@ class DptNetwork(nn.Module):
         for level in range(first + 1, len(channels) + 1):
             part = Reassemble(vit.embed_dim, channels[level - 1], level)
             self.pretrained.add_module(f"act_postprocess{level}", part)
-        self.scratch = Scratch(channels, [256] * 4, projects=True, head_corners=True)
+        self.scratch = Scratch(channels, [features] * 4, projects=True, head_corners=True)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Predict relative inverse depth.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -136,13 +137,14 @@ class MidasNetwork(nn.Module):
 def midas_v21() -> MidasNetwork:
     """Build MiDaS v2.1 large: ResNeXt101-32x8d, 256 channels (``midas_v21_384.pt``)."""
     backbone = import_timm().create_model("resnext101_32x8d", pretrained=False, num_classes=0)
-    stem = nn.Sequential(
-        backbone.conv1, backbone.bn1, backbone.act1, backbone.maxpool, backbone.layer1
-    )
-    return MidasNetwork(
-        [stem, backbone.layer2, backbone.layer3, backbone.layer4],
-        Scratch([256, 512, 1024, 2048], [256] * 4, projects=False, rectified=True),
-    )
+    scratch = Scratch([256, 512, 1024, 2048], [256] * 4, projects=False, rectified=True)
+    return MidasNetwork(resnet_parts(backbone), scratch)
+
+
+def resnet_parts(resnet: Any) -> list[nn.Module]:
+    """Split timm's ResNet as the checkpoint numbers it: the stem is part of the first."""
+    stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.act1, resnet.maxpool, resnet.layer1)
+    return [stem, resnet.layer2, resnet.layer3, resnet.layer4]
 
 
 def midas_v21_small() -> MidasNetwork:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.networks.timm_import import import_timm
 from maskdepth_cli.types import Image
 from maskdepth_cli.weights.cache import HOME, cache_folder, is_offline
 from maskdepth_cli.weights.checkpoints import one_line
@@ -44,6 +45,7 @@ def load_hugging_face(
     offline = is_offline()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is imported
+    import_timm()  # transformers imports torchvision, too
     try:
         import transformers
     except ImportError as error:
