@@ -13,6 +13,7 @@ from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES, InputFile, pair
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.types import InverseDepth
+from maskdepth_cli.weights.registry import HUGGING_FACE
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,24 @@ class DepthMaps:
         height, width = sample.depth.shape
         depth = read_depth(path, self.kind)
         return match_size(depth, (width, height), what="depth", path=path)
+
+
+def initial_folder(initial: str | None) -> Path | None:
+    """Tell a folder of maps from the name of a depth network.
+
+    Raises
+    ------
+    NothingToDoError
+        It looks like a path but is none.
+    """
+    if initial is None:
+        return None
+    path = Path(initial)
+    if path.is_dir():
+        return path
+    if not path.exists() and len(path.parts) > 1 and not initial.startswith(HUGGING_FACE):
+        raise NothingToDoError(f"{shown(path)}: no such folder")
+    return None
 
 
 def _input(frame: Frame) -> InputFile:

@@ -61,7 +61,7 @@ def open_generic(root: Path, instances: bool = True, kind: DepthKind = "inverse"
             for role, paths in found.items()
         )
         frames.append(Frame(name, photo.path, inputs, partial(_read, kind)))
-    return DepthDataset("generic", root.resolve().name, tuple(frames))
+    return DepthDataset("generic", root.resolve().name, tuple(frames), options=(("kind", kind),))
 
 
 def _read(kind: DepthKind, frame: Frame) -> Sample:

@@ -87,6 +87,7 @@ def open_hypersim(
         tuple(frames),
         notes=tuple(notes),
         paper_set="hypersim" if instances and len(frames) == PAPER_FRAMES else None,
+        options=tuple((scene, repr(camera.tolist())) for scene, camera in cameras.items()),
     )
 
 

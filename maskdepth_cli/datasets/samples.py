@@ -91,6 +91,8 @@ class DepthDataset:
     paper_set : str or None
         ``hypersim`` or ``tartanair`` where the frames are the paper's, so that its published
         figures may stand beside the measured ones.
+    options : tuple of (name, value)
+        What else than the frames' files decides the samples.
     """
 
     key: str
@@ -99,6 +101,7 @@ class DepthDataset:
     masks: str = "instance maps of the set"
     notes: tuple[str, ...] = ()
     paper_set: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)

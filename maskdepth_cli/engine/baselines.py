@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,10 +19,17 @@ from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
 CERTAIN = 0.05
 
 
+@dataclass(frozen=True)
 class Baseline(ABC):
-    """A method without a network: what `refine` and `refine_instances` have in common."""
+    """A method without a network: what `refine` and `refine_instances` have in common.
 
-    min_instance_share: float = MIN_SHARE
+    Parameters
+    ----------
+    min_instance_share : float
+        Instances of a map that cover less of it are left out.
+    """
+
+    min_instance_share: float = field(default=MIN_SHARE, kw_only=True)
 
     def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Refine with one mask.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.errors import UsageError
 from maskdepth_cli.metrics.alignment import align, normalise_truth
 from maskdepth_cli.metrics.boundaries import depth_edges, edge_errors, mask_boundary_error
 from maskdepth_cli.metrics.errors import refinement_counts, rmse
@@ -33,6 +35,27 @@ class MetricSettings:
     # Inverse depths below this share of the largest count as infinitely far in the ratios of
     # Depth Pro's metrics: in a sky, the ratio of two tiny numbers is no contour.
     contour_floor: float = 0.01
+
+
+def parse_settings(texts: Sequence[str]) -> MetricSettings:
+    """Read decisions from ``NAME=VALUE``.
+
+    Raises
+    ------
+    UsageError
+        An unknown name, or no number.
+    """
+    kinds = {name: type(value) for name, value in asdict(MetricSettings()).items()}
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in kinds:
+            raise UsageError(f"no setting {name!r} of the metrics; there are {', '.join(kinds)}")
+        try:
+            values[name] = kinds[name](value)
+        except ValueError as error:
+            raise UsageError(f"{text}: {kinds[name].__name__} expected") from error
+    return MetricSettings(**values)
 
 
 @dataclass(frozen=True)
