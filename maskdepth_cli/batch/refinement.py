@@ -15,7 +15,7 @@ from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.depths import DepthKind, read_depth, write_depth
+from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
 from maskdepth_cli.files.images import image_size, read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
@@ -93,6 +93,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    check_format(request.format)
     layout = Layout(request.format, request.layers, request.preview)
     wanted = request.wanted()
     weights = weights_id(request.weights)
