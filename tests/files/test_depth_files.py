@@ -278,3 +278,21 @@ def test_formats_that_cannot_be_written(tmp_path: Path, depth: np.ndarray) -> No
         with pytest.raises(UsageError, match="no OpenEXR"):
             write_depth(tmp_path / "d.exr", depth, format="exr")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["inverse", "depth"])
+def test_the_documented_recipe_restores_the_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "formats.md"
+    recipe = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    inverse = np.array([[0.5, 2, 1, np.nan], [0, 0.25, 4, 1]], np.float32)
+    write_depth(tmp_path / "depth.png", inverse, format="png", kind=kind)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(recipe, page.name, "exec"), names)
+    expected = inverse
+    if kind == "depth":
+        with np.errstate(divide="ignore"):
+            expected = 1 / inverse
+    np.testing.assert_allclose(names["depth"], expected, atol=4 / 65534 / 2 * 1.001)
