@@ -35,7 +35,8 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
     UsageError
         The device or the precision cannot be had here.
     """
-    from maskdepth_cli.engine.refiner import Refiner, RefineSettings
+    from maskdepth_cli.engine.refiner import Refiner
+    from maskdepth_cli.engine.settings import RefineSettings
     from maskdepth_cli.weights.refinement import find_weights, load_network
 
     return Refiner(load_network(find_weights(weights)), RefineSettings(**settings))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 from maskdepth_cli.errors import ExitCode
 
+_NOTICE = b"\nstopping after the files in progress; once more to stop at once\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -43,4 +46,6 @@ class Interrupts:
         if self.raised:
             os._exit(ExitCode.INTERRUPTED)
         self.raised = True
-        os.write(2, b"\nstopping after the files in progress; once more to stop at once\n")
+        # Not print: the signal may have come in the middle of one.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            os.write(sys.stderr.fileno(), _NOTICE)

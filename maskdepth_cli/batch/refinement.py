@@ -13,6 +13,7 @@ from maskdepth_cli.batch.gathering import Wanted, gather
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.runner import RunOptions, run
+from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
@@ -108,8 +109,6 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
-    from maskdepth_cli.engine.refiner import RefineSettings
-
     settings = asdict(RefineSettings(**request.settings))
     for name in ("batch_size", "device"):
         del settings[name]

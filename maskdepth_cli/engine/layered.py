@@ -7,7 +7,8 @@ import dataclasses
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskdepth_cli.engine.refiner import Refiner, RefineSettings
+from maskdepth_cli.engine.refiner import Refiner
+from maskdepth_cli.engine.settings import RefineSettings
 
 
 class ErodedMasks(nn.Module):

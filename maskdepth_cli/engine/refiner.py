@@ -5,34 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maskdepth_cli.engine.instances import MIN_SHARE, instance_masks, merge_instances
+from maskdepth_cli.engine.instances import instance_masks, merge_instances
 from maskdepth_cli.engine.keep import keep_weight
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision
+from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.refinement import DEPTH_RANGE, STRIDE
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
-
-
-@dataclass(frozen=True)
-class RefineSettings:
-    """How a `Refiner` works; every default is the documented one."""
-
-    working_size: int = 640  # longest side of the layers' prediction; smaller images keep theirs
-    keep: Literal["band", "none"] = "band"  # none: the paper's plain output
-    keep_dilation: float = 0.025  # reach of the band around the boundary, of the long side
-    keep_threshold: float = 0.02  # corrections above this share of the range extend the band
-    min_instance_share: float = MIN_SHARE
-    batch_size: int = 8  # masks whose two passes run at once
-    device: str = "auto"
-    precision: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from torch import nn
 
 from maskdepth_cli.batch.evaluation import evaluate_method
 from maskdepth_cli.datasets.generic import open_generic
-from maskdepth_cli.engine.refiner import Refiner, RefineSettings
+from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import pick_device
+from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.networks.refinement import RefinementNetwork

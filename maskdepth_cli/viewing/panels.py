@@ -15,7 +15,7 @@ from maskdepth_cli.viewing.colors import color_change, color_depth, color_instan
 
 TILE = 640  # long side of one picture
 GAP = 6
-CAPTION = 28
+CAPTION = 32
 CLOSE_UP = 0.22  # side of the close-up's window as a share of the long side
 
 Picture = NDArray[np.uint8]
@@ -156,7 +156,7 @@ def _stack(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Pictur
     height = CAPTION + sum(row[0].shape[0] + GAP for row in rows)
     canvas = PILImage.new("RGB", (width, height), (24, 24, 24))
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=16)
+    font = ImageFont.load_default(size=20)
     left = GAP
     for i, caption in enumerate(captions):
         draw.text((left + 2, CAPTION // 2), caption, fill=(230, 230, 230), font=font, anchor="lm")

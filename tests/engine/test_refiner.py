@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskdepth_cli.engine.instances import instance_masks, merge_instances
-from maskdepth_cli.engine.refiner import Refiner, RefineSettings, working_size
+from maskdepth_cli.engine.refiner import Refiner, working_size
 from maskdepth_cli.engine.result import RefinedDepth
+from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.networks.config import SIZES
 from maskdepth_cli.networks.refinement import RefinementNetwork
