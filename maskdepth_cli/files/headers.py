@@ -1,4 +1,4 @@
-"""What a picture file says before it is decoded: format, size as displayed, orientation, text."""
+"""Opening files, and what a picture says before it is decoded; sizes checked here."""
 
 from __future__ import annotations
 
@@ -6,58 +6,19 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from maskdepth_cli.errors import InputFileError, MaskdepthError
 from maskdepth_cli.files import libraries, png
+from maskdepth_cli.files.facts import Header, exif_orientation
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.png import PngFacts
+from maskdepth_cli.files.tiff import open_tiff
 
 MAX_MEGAPIXELS = 200.0
-_ORIENTATION = 0x0112
 _LONGEST_SIDE = 1_000_000  # libpng's own limit
 _SPARE_BYTES = 256 << 20  # metadata, thumbnails and motion photos beside the pixels
 _MAX_BYTES_PER_PIXEL = 64
-
-
-@dataclass(frozen=True)
-class Header:
-    """Facts known without decoding pixels.
-
-    Attributes
-    ----------
-    format : str
-        ``JPEG``, ``PNG``, ``TIFF``, ``WEBP`` or ``BMP``, from the content, not from the name.
-    width, height : int
-        Size as stored.
-    orientation : int
-        Exif orientation, 1 to 8.
-    mode : str
-        Pillow's mode, empty if Pillow does not know the sample type.
-    bits : int
-        Bits per sample.
-    text : dict of str to str
-        PNG text chunks, or the TIFF description as ``description``.
-    png : PngFacts or None
-        What else a PNG's chunks say.
-    """
-
-    format: str
-    width: int
-    height: int
-    orientation: int
-    mode: str
-    bits: int
-    text: dict[str, str] = field(default_factory=dict)
-    png: PngFacts | None = None
-
-    @property
-    def displayed_size(self) -> tuple[int, int]:
-        """Width and height after the orientation is applied."""
-        turned = self.orientation >= 5
-        return (self.height, self.width) if turned else (self.width, self.height)
 
 
 @contextmanager
@@ -152,8 +113,6 @@ def read_header(
     if not format_name:
         raise InputFileError(f"{shown(path)}: not a JPEG, PNG, TIFF, WebP or BMP file")
     if format_name == "TIFF":
-        from maskdepth_cli.files.tiff import open_tiff
-
         header, lazy = open_tiff(stream)
     else:
         facts = png.scan(stream) if format_name == "PNG" else None
@@ -191,18 +150,3 @@ def _check_bytes(stream: BinaryIO, header: Header, path: Path) -> None:
             f"{shown(path)}: {size >> 20} MiB are too many for "
             f"{header.width}x{header.height} pixels"
         )
-
-
-def exif_orientation(lazy: Any, exif: bytes = b"") -> int:
-    """Return the orientation that `lazy` or the Exif block names; 1 if none or not valid."""
-    try:
-        if exif:
-            block = libraries.pillow().Exif()
-            block.load(exif)
-        else:
-            # The base class's: that of PNG decodes the whole picture to look behind its pixels.
-            block = libraries.pillow().Image.getexif(lazy)
-        value = block.get(_ORIENTATION, 1)
-    except Exception:  # damaged Exif does not make a photo unreadable
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries, png, tiff
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, Header, open_file, read_header
+from maskdepth_cli.files.facts import Header
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
 
 Samples = NDArray[Any]
 _KEPT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "F")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries
-from maskdepth_cli.files.headers import Header, exif_orientation
+from maskdepth_cli.files.facts import Header, exif_orientation
 
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259
