@@ -221,18 +221,20 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
     decisive = {"weights": weights_id(weights), **chosen}
     for aside in ("batch_size", "device"):
         decisive.pop(aside, None)
-    if not layered:
-        load = partial(load_refiner, weights, **chosen)
-        return Method(name, label, {"network": "refiner", **decisive}, load, threaded=False)
 
-    def load_layered() -> RefinementMethod:
+    def load() -> RefinementMethod:
+        refiner = load_refiner(weights, **chosen)
+        if refiner.layered is name.startswith("direct"):
+            kind = "predicts layers" if refiner.layered else "predicts the composite directly"
+            raise WeightsError(f"{weights}: a network that {kind} cannot be {name}")
+        if not layered:
+            return refiner
         from maskdepth_cli.engine.layered import layered_refiner
 
-        refiner = load_refiner(weights, **chosen)
         return layered_refiner(refiner.network, refiner.settings, kernel)
 
-    decisive = {"network": LAYERED_OURS, "kernel": kernel, **decisive}
-    return Method(name, label, decisive, load_layered, threaded=False)
+    decisive = {"network": name if layered else "refiner", "kernel": kernel, **decisive}
+    return Method(name, label, decisive, load, threaded=False)
 
 
 def _parse(text: str, rest: str, converters: Converters) -> dict[str, Any]:

@@ -7,7 +7,7 @@ IMAGE = np.full((40, 60, 3), 0.5, np.float32)
 
 def last_tile(panel):
     """The map on the right, without captions."""
-    return panel[30:, -panel.shape[1] // 5 + 10 : -10].astype(int)
+    return panel[40:-20, -panel.shape[1] // 5 + 10 : -10].astype(int)
 
 
 def scene():
