@@ -172,25 +172,34 @@ def _download(url: str, part: Path, size: int, report: Report) -> None:
     """Bring a partial file to its full length, over as many connections as it takes."""
     opener = urllib.request.build_opener(_SameScheme)
     failures = 0
-    while True:
-        before = part.stat().st_size if part.exists() else 0
+    while failures < ATTEMPTS:
+        before = _length(part)
+        broken: Exception = urllib.error.URLError("the connection closed early")
         try:
             if _connect(opener, url, part, size or LARGEST, report):
                 return
         except urllib.error.HTTPError:
             raise
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
-            gained = part.exists() and part.stat().st_size > before
-            failures = 0 if gained else failures + 1
-            if failures == ATTEMPTS:
-                raise
+        except (
+            urllib.error.URLError,
+            http.client.HTTPException,
+            ConnectionError,
+            TimeoutError,
+        ) as error:
+            broken = error
+        failures = 0 if _length(part) > before else failures + 1
+    raise broken
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _connect(
     opener: urllib.request.OpenerDirector, url: str, part: Path, limit: int, report: Report
 ) -> bool:
     """Append what one connection brings; return whether the file is complete."""
-    start = part.stat().st_size if part.exists() else 0
+    start = _length(part)
     headers = {"User-Agent": "maskdepth", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -214,7 +223,7 @@ def _connect(
             raise WeightsError(f"{url}: {total} bytes, more than the expected {limit}")
         with part.open("ab" if start else "wb") as file:
             _copy(response, file, start, limit, lambda done: report(done, max(total, done)))
-        return part.stat().st_size >= total
+        return _length(part) >= total
 
 
 def _copy(
