@@ -32,7 +32,7 @@ def perturb(depth: Tensor, mask: Tensor, batch: Batch) -> Tensor:
     """
     noise = functional.interpolate(
         batch["noise"], size=depth.shape[-2:], mode="bicubic", align_corners=False
-    )
+    ).clamp(-1, 1)
     spoilt = _displace(depth, noise[:, :2] * batch["elastic"].view(-1, 1, 1, 1).float())
     morphed = _morphology(spoilt, batch)
     spoilt = torch.where(batch["partial"].view(-1, 1, 1, 1) & (noise[:, 2:3] < 0), spoilt, morphed)

@@ -32,6 +32,7 @@ class DataSettings:
     nearer_share: float = 0.8  # M layer wholly nearer than the 1-M layer
     affine_scale: tuple[float, float] = (0.3, 1.0)
     gap: float = 0.3  # largest gap between the layers, of one patch's range
+    window: tuple[float, float] = (1.0, 1.0)  # share of [0, 10] that a patch's depth spans
     seam: float = 2.0  # widest feathering of the RGB seam in pixels
     jpeg_share: float = 0.3
     gray_share: float = 0.1

@@ -97,8 +97,7 @@ class RefinementTask:
         self, network: nn.Module, composite: Composite, batch: Batch
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Stage 2: both layers from the perturbed depth, their losses and the composite's."""
-        c = _rescale(composite, perturbed := self._perturbed(composite, batch))
-        perturbed = _unit_range(perturbed)
+        perturbed, c = _spoil(composite, batch)
         layers = network(
             torch.cat([perturbed, perturbed]),
             torch.cat([c.mask, 1 - c.mask]),
@@ -125,39 +124,30 @@ class RefinementTask:
         self, network: nn.Module, composite: Composite, batch: Batch
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """direct-composite (paper section 4.4): ``[depth, mask, RGB] -> D'`` without layers."""
-        c = _rescale(composite, perturbed := self._perturbed(composite, batch))
-        merged = network(_unit_range(perturbed), c.mask, c.rgb)
+        perturbed, c = _spoil(composite, batch)
+        merged = network(perturbed, c.mask, c.rgb)
         weight = boundary_weight(c.mask, self.recipe.loss)
         loss = refinement_loss(merged, c.depth, weight, self.recipe.loss)
         return loss, {"composite": loss}
 
-    @staticmethod
-    def _perturbed(composite: Composite, batch: Batch) -> Tensor:
-        with torch.no_grad(), torch.autocast(composite.depth.device.type, enabled=False):
-            return perturb(composite.depth, composite.mask, batch)
 
+def _spoil(composite: Composite, batch: Batch) -> tuple[Tensor, Composite]:
+    """Perturb the depth, and bring it and the targets to its own range, as inference does.
 
-def _range(depth: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
-    return low, DEPTH_RANGE / (high - low).clamp(min=1e-3)
-
-
-def _unit_range(depth: Tensor) -> Tensor:
-    """Bring each item to [0, 10], as inference does with the initial depth."""
-    low, scale = _range(depth)
-    return (depth - low) * scale
-
-
-def _rescale(composite: Composite, perturbed: Tensor) -> Composite:
-    """Move the targets into the perturbed depth's own [0, 10].
-
-    Bounded, since a perturbation that erases the nearest thing leaves a target far outside.
+    The range is the sample's window within [0, 10]. Targets are bounded, since a perturbation that
+    erases the nearest thing leaves a target far outside.
     """
-    low, scale = _range(perturbed)
-    margin = DEPTH_RANGE / 2
-    return composite._replace(
-        **{
-            name: ((getattr(composite, name) - low) * scale).clamp(-margin, DEPTH_RANGE + margin)
+    with torch.no_grad(), torch.autocast(composite.depth.device.type, enabled=False):
+        perturbed = perturb(composite.depth, composite.mask, batch)
+        low, high = (f(perturbed, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
+        scale, offset = (DEPTH_RANGE * batch["window"]).view(-1, 2, 1, 1, 1).unbind(1)
+        margin = scale / 2
+
+        def windowed(depth: Tensor) -> Tensor:
+            return (depth - low) / (high - low).clamp(min=0.01) * scale + offset
+
+        targets = {
+            name: windowed(getattr(composite, name)).clamp(offset - margin, offset + scale + margin)
             for name in ("depth", "foreground", "background")
         }
-    )
+        return windowed(perturbed), composite._replace(**targets)

@@ -35,6 +35,7 @@ class Sample:
     holes: NDArray[np.uint8]  # (1, S, S) 0 = none, else 1 + index into hole_blend
     paired: bool  # both layers are one frame: targets hold on their own side only
     layering: NDArray[np.float32]  # (3,) scale of either layer, offset of the M layer
+    window: NDArray[np.float32]  # (2,) scale and offset of the patch's depth within [0, 1]
     seam: float  # feathering of the RGB seam, pixels
     kernels: NDArray[np.int64]  # (2,) dilation and erosion, odd; 1 = none
     erode_first: bool
@@ -113,6 +114,7 @@ def draw_sample(
         holes=find_holes(mask)[None],
         paired=paired,
         layering=_layering(data, rng, paired),
+        window=_window(data, rng),
         seam=0.0 if paired else float(rng.uniform(0, data.seam)),
         **_draw_perturbation(perturbation, rng, size),
     )
@@ -203,6 +205,12 @@ def _layering(data: DataSettings, rng: np.random.Generator, paired: bool) -> NDA
     if rng.random() < data.nearer_share:
         return np.array([front, back, back + rng.uniform(0, data.gap)], np.float32)
     return np.array([front, back, rng.uniform(-front, back)], np.float32)
+
+
+def _window(data: DataSettings, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Scale and offset of the patch's depth: a patch of an image spans a part of its range."""
+    scale = float(np.exp(rng.uniform(*np.log(data.window))))
+    return np.array([scale, rng.uniform(0, 1 - scale) if scale < 1 else 0], np.float32)
 
 
 def _draw_perturbation(

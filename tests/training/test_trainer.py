@@ -1,0 +1,202 @@
+"""The trainer: stages, schedule, checkpoints; killed anywhere it goes on to the same weights."""
+
+from __future__ import annotations
+
+import csv
+import math
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from maskdepth_cli.errors import MaskdepthError, UsageError, WeightsError
+from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.training.recipe import TrainSettings, load_recipe
+from maskdepth_cli.training.refinement_task import RefinementTask
+from maskdepth_cli.training.run import TrainRequest, train
+from maskdepth_cli.training.samples import collate
+from maskdepth_cli.training.trainer import Trainer
+from maskdepth_cli.weights.refinement import load_network
+
+CPU = torch.device("cpu")
+
+
+def request(frames_root, recipe_path, output, **changes):
+    values = {
+        "stage": 2,
+        "recipe": recipe_path,
+        "rgbd": (frames_root,),
+        "masks": (),
+        "output": output,
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 1,
+    }
+    return TrainRequest(**{**values, **changes})
+
+
+def losses(folder: Path) -> list[str]:
+    with (folder / "log.csv").open() as file:
+        return [row["loss"] for row in csv.DictReader(file)]
+
+
+def test_both_stages_follow_each_other_and_the_weights_load(frames_root, recipe_path, tmp_path):
+    first = train(request(frames_root, recipe_path, tmp_path / "1", stage=1), lambda p: None)
+    second = train(request(frames_root, recipe_path, tmp_path / "2", start=first), lambda p: None)
+    assert load_network(second).config == load_recipe(recipe_path).network
+    assert len(losses(tmp_path / "2")) == 1
+
+
+def test_training_lowers_the_loss_on_a_fixed_batch(frames, recipe):
+    torch.manual_seed(0)
+    plain = replace(recipe.network, form="plain")  # starts far from any target
+    task = RefinementTask(recipe, 2, frames, RefinementNetwork(plain))
+    batch = collate([task.sample(i) for i in range(4)])
+    optimizer = torch.optim.AdamW(task.network.parameters(), 2e-3)
+    values = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss, _ = task.loss(task.network, batch)
+        loss.backward()
+        optimizer.step()
+        values.append(float(loss.detach()))
+    assert values[-1] < 0.7 * values[0]
+
+
+class Oracle(torch.nn.Module):
+    """Gives what it is told to, layer by layer."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, depth, mask, rgb):
+        return self.layers
+
+
+def test_stage_1_asks_for_the_layer_of_its_coin(frames, recipe):
+    from maskdepth_cli.training.composition import compose
+
+    recipe = replace(recipe, data=replace(recipe.data, paired_share=0.0))
+    task = RefinementTask(recipe, 1, frames, torch.nn.Identity())
+    batch = collate([task.sample(i) for i in range(6)])
+    c = compose(batch)
+    first = batch["erode_first"].view(-1, 1, 1, 1)
+    assert first.any()
+    assert not first.all()
+    exact = torch.where(first, c.foreground, c.background)
+    swapped = torch.where(first, c.background, c.foreground)
+    assert float(task.loss(Oracle(exact), batch)[0]) == 0
+    assert float(task.loss(Oracle(swapped), batch)[0]) > 0.1
+
+
+def test_the_schedule_is_the_papers(frames, recipe, tmp_path):
+    def rates(settings):
+        task = RefinementTask(recipe, 2, frames, torch.nn.Linear(1, 1))
+        trainer = Trainer(task, settings, tmp_path, device=CPU)
+        return [trainer.learning_rate(i) for i in range(10)]
+
+    step = rates(TrainSettings(iterations=10, learning_rate=1.0))
+    assert step == pytest.approx([1] * 6 + [0.1] * 2 + [0.01] * 2)
+    cosine = rates(TrainSettings(iterations=10, learning_rate=1.0, schedule="cosine", warmup=2))
+    expected = [0.5, 1] + [0.5 + 0.5 * math.cos(math.pi * i / 10) for i in range(2, 10)]
+    assert cosine == pytest.approx(expected)
+
+
+def test_killed_and_started_again_it_ends_with_the_same_weights(frames_root, recipe_path, tmp_path):
+    def command(folder):
+        return [sys.executable, "-m", "maskdepth_cli", "train", "--stage", "2", "--recipe",
+                str(recipe_path), "--rgbd", str(frames_root), "--output", str(folder),
+                "--precision", "fp32", "--threads", "1", "--device", "cpu"]  # fmt: skip
+
+    train(request(frames_root, recipe_path, tmp_path / "whole"), lambda p: None)
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(command(killed), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (killed / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (killed / "last.pt").exists()
+    subprocess.run(command(killed), check=True, capture_output=True)
+    whole, resumed = (
+        torch.load(folder / "last.pt", weights_only=True) for folder in (tmp_path / "whole", killed)
+    )
+    assert resumed["iteration"] == whole["iteration"] == 8
+    for name, tensor in whole["network"].items():
+        assert torch.equal(tensor, resumed["network"][name]), name
+
+
+def test_validation_keeps_the_best(frames_root, recipe_path, tmp_path):
+    train(
+        request(
+            frames_root, recipe_path, tmp_path / "run",
+            validation=frames_root, validation_initial=frames_root / "depth",
+        ),
+        lambda p: None,
+    )  # fmt: skip
+    with (tmp_path / "run/validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["iteration"] for row in rows] == ["4", "8"]
+    assert float(rows[0]["mbe"]) >= 0
+    load_network(tmp_path / "run/best.safetensors")
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_batch(frames, recipe, tmp_path):
+    task = RefinementTask(recipe, 2, frames, RefinementNetwork(recipe.network))
+    with torch.no_grad():
+        task.network.output.bias.fill_(torch.nan)
+    trainer = Trainer(task, recipe.stage2, tmp_path, device=CPU, precision="fp32")
+    with pytest.raises(MaskdepthError, match="the loss is nan at iteration 0"):
+        trainer.run()
+    assert (tmp_path / "not-finite-0.pt").exists()
+
+
+def test_weights_of_another_network_are_refused(frames_root, recipe_path, tmp_path):
+    first = train(request(frames_root, recipe_path, tmp_path / "1", stage=1), lambda p: None)
+    other = tmp_path / "other.toml"
+    other.write_text(
+        recipe_path.read_text().replace("decoder_channels = 8", "decoder_channels = 4")
+    )
+    with pytest.raises(WeightsError, match="differs from the recipe's network in decoder_channels"):
+        train(request(frames_root, other, tmp_path / "2", start=first), lambda p: None)
+    with pytest.raises(WeightsError, match="not a checkpoint of this recipe"):
+        train(request(frames_root, other, tmp_path / "1", stage=1), lambda p: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[network]\nsize = 'huge'", "unknown network size"),
+        ("[data]\npatches = 3", "unknown settings: patches"),
+        ("[data]\npatch = 'large'", "patch is 'large', but takes a int"),
+        ("[stage3]\nx = 1", "unknown sections: stage3"),
+        ("[data", "not a usable recipe"),
+    ],
+)
+def test_bad_recipes_are_named(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("path", sorted(Path("train/recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_released_recipes_load(path):
+    if "side" in path.read_text():
+        pytest.skip("a recipe of the SIDE network")
+    recipe = load_recipe(path)
+    assert recipe.stage2.iterations > 0
+
+
+def test_the_paper_recipe_has_the_papers_numbers():
+    recipe = load_recipe(Path("train/recipes/paper.toml"))
+    assert (recipe.stage1.iterations, recipe.stage2.iterations) == (500_000, 500_000)
+    assert (recipe.stage2.batch_size, recipe.data.patch) == (32, 320)
+    assert (recipe.stage2.learning_rate, recipe.stage2.milestones) == (1e-4, (0.6, 0.8))
+    assert (recipe.network.form, recipe.data.paired_share) == ("plain", 0.0)
