@@ -61,9 +61,11 @@ def refinement_counts(
     RefinementCounts
         The numerator and the denominator of R3.
     """
-    target = truth[valid]
-    gain = np.abs(initial[valid] - target) - np.abs(refined[valid] - target)
-    return RefinementCounts(int((gain > threshold).sum()), int((gain < -threshold).sum()))
+    with np.errstate(invalid="ignore"):  # pixels that are not valid may be anything
+        gain = np.abs(initial - truth) - np.abs(refined - truth)
+    improved = np.count_nonzero((gain > threshold) & valid)
+    worsened = np.count_nonzero((gain < -threshold) & valid)
+    return RefinementCounts(int(improved), int(worsened))
 
 
 def refinement_ratio(improved: float, worsened: float) -> float:

@@ -93,18 +93,20 @@ def mask_recalls(
     thresholds: FloatArray = THRESHOLDS,
 ) -> list[float]:
     """`mask_recall` for several binary masks of one image; the prediction is thinned once."""
-    ratios = _ratios(prediction, floor, valid)
-    outlines = [_outlines(mask, valid) for mask in masks]
+    ratios = _along_steps(_ratios(prediction, floor, valid))
+    outlines = [
+        [np.flatnonzero(outline) for outline in _along_steps(_outlines(mask, valid))]
+        for mask in masks
+    ]
     recalls = np.zeros((len(thresholds), len(masks)))
     for row, t in enumerate(thresholds):
-        # Thinning goes along the direction of the step: rows for left and right, columns else.
-        thin = [
-            _thin(ratios[0], t),
-            _thin(ratios[1], t),
-            _thin(ratios[2].T, t).T,
-            _thin(ratios[3].T, t).T,
-        ]
-        recalls[row] = [_share(thin, outline, outline) for outline in outlines]
+        thin = [_thin(ratio, t).ravel() for ratio in ratios]
+        for column, places in enumerate(outlines):
+            shares = [
+                int(np.count_nonzero(found[where])) / max(where.size, 1)
+                for found, where in zip(thin, places, strict=True)
+            ]
+            recalls[row, column] = np.mean(shares)
     return [float(value) for value in np.average(recalls, axis=0, weights=thresholds)]
 
 
@@ -113,6 +115,11 @@ def _steps(array: NDArray[Value]) -> list[tuple[NDArray[Value], NDArray[Value]]]
     left, right = array[:, :-1], array[:, 1:]
     above, below = array[:-1], array[1:]
     return [(right, left), (left, right), (below, above), (above, below)]
+
+
+def _along_steps(steps: list[NDArray[Value]]) -> list[NDArray[Value]]:
+    """Transpose the steps down and up, so that all go along rows, as thinning does."""
+    return [*steps[:2], *(np.ascontiguousarray(step.T) for step in steps[2:])]
 
 
 def _ratios(depth: NDArray[np.floating], floor: float, valid: BoolArray | None) -> list[FloatArray]:
@@ -148,16 +155,15 @@ def _f1(predicted: list[BoolArray], true: list[BoolArray]) -> float:
 
 def _thin(ratio: FloatArray, threshold: float) -> BoolArray:
     """Keep the largest (the first of equals) of each run above the threshold along a row."""
-    above = ratio > threshold
     thin = np.zeros(ratio.shape, bool)
-    rows, columns = np.nonzero(above)
-    if not rows.size:
+    places = np.flatnonzero(ratio > threshold)
+    if not places.size:
         return thin
-    begins = np.ones(rows.size, bool)
-    begins[1:] = (np.diff(rows) != 0) | (np.diff(columns) != 1)
+    begins = np.ones(places.size, bool)
+    begins[1:] = (np.diff(places) != 1) | (places[1:] % ratio.shape[1] == 0)
     run = np.cumsum(begins) - 1
-    values = ratio[rows, columns]
+    values = ratio.ravel()[places]
     peaks = np.flatnonzero(values == np.maximum.reduceat(values, np.flatnonzero(begins))[run])
     first = peaks[np.unique(run[peaks], return_index=True)[1]]
-    thin[rows[first], columns[first]] = True
+    thin.ravel()[places[first]] = True
     return thin
