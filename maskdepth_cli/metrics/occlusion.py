@@ -119,7 +119,7 @@ def _steps(array: NDArray[Value]) -> list[tuple[NDArray[Value], NDArray[Value]]]
 
 def _along_steps(steps: list[NDArray[Value]]) -> list[NDArray[Value]]:
     """Transpose the steps down and up, so that all go along rows, as thinning does."""
-    return [*steps[:2], *(np.ascontiguousarray(step.T) for step in steps[2:])]
+    return steps[:2] + [np.ascontiguousarray(step.T) for step in steps[2:]]
 
 
 def _ratios(depth: NDArray[np.floating], floor: float, valid: BoolArray | None) -> list[FloatArray]:
