@@ -97,9 +97,8 @@ def write_charts(evaluation: Evaluation, folder: Path) -> list[Path]:
     list of Path
         The pictures.
     """
-    from PIL import Image as PILImage
-
     from maskdepth_cli.viewing.charts import Chart, draw_charts
+    from maskdepth_cli.viewing.pictures import write_picture
 
     found = {
         (result.method.label, result.masks): summary
@@ -121,8 +120,7 @@ def write_charts(evaluation: Evaluation, folder: Path) -> list[Path]:
         title = f"{heading(metric, '(higher is better)', '(lower is better)')}, degraded masks"
         picture = draw_charts(title, charts, "" if metric == "r3" else "initial depth")
         path = folder / f"degraded_{slug(TITLES[metric])}.png"
-        with atomic_write(path) as temporary:
-            PILImage.fromarray(picture).save(temporary, "PNG")
+        write_picture(path, picture)
         paths.append(path)
     return paths
 

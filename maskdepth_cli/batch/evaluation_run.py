@@ -12,11 +12,12 @@ from typing import Any
 from maskdepth_cli.batch.evaluation import EvaluationSettings, Row
 from maskdepth_cli.batch.evaluation_methods import INITIAL, Method
 from maskdepth_cli.batch.evaluation_workers import InitialWorker, MethodWorker, scores_of
+from maskdepth_cli.batch.gathering import photo_pixels
 from maskdepth_cli.batch.initial_depth import DepthMaps
 from maskdepth_cli.batch.jobs import Job, LeftOut, Plan
 from maskdepth_cli.batch.manifest import DONE, Manifest
 from maskdepth_cli.batch.pipeline import Worker
-from maskdepth_cli.batch.prediction import SideChoice, photo_pixels
+from maskdepth_cli.batch.prediction import SideChoice
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.batch.target import MANIFEST
 from maskdepth_cli.datasets.samples import DepthDataset

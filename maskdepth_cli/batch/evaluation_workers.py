@@ -16,7 +16,6 @@ from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.datasets.samples import Frame, Sample
 from maskdepth_cli.engine.degradation import Degradation, degrade
 from maskdepth_cli.engine.instances import instance_masks
-from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import write_depth
 from maskdepth_cli.metrics.scores import GroundTruth, Scores
 from maskdepth_cli.types import InverseDepth
@@ -192,9 +191,8 @@ class MethodWorker:
 
 
 def _write_figure(path: Path, result: Scored) -> None:
-    from PIL import Image as PILImage
-
     from maskdepth_cli.viewing.improvement import improvement_panel
+    from maskdepth_cli.viewing.pictures import write_picture
 
     assert result.initial is not None
     assert result.refined is not None
@@ -206,5 +204,4 @@ def _write_figure(path: Path, result: Scored) -> None:
             result.truth.align(result.refined),
         )
     ]
-    with atomic_write(path) as temporary:
-        PILImage.fromarray(improvement_panel(result.sample.image, *maps)).save(temporary, "PNG")
+    write_picture(path, improvement_panel(result.sample.image, *maps))

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskdepth_cli.batch.jobs import Plan
+from maskdepth_cli.batch.jobs import Job, Plan
 from maskdepth_cli.batch.planning import Companion, Layout, plan_jobs
-from maskdepth_cli.errors import NothingToDoError, UsageError
+from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.atomic import check_writable, ignores_case
+from maskdepth_cli.files.images import image_size
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.pairing import IMAGE_SUFFIXES, MASK_SUFFIXES, find_inputs, pair
 
@@ -94,3 +95,12 @@ def gather(
         check_writable(target)
         ignore_case = ignores_case(target)
     return plan_jobs(photos, companions, layout, target, ignore_case=ignore_case)
+
+
+def photo_pixels(job: Job) -> int:
+    """Return the size of a job's photo, 0 where it cannot be read: that fails later, in order."""
+    try:
+        width, height = image_size(job.image)
+    except InputFileError:
+        return 0
+    return width * height

@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from maskdepth_cli.batch.gathering import Wanted, gather
+from maskdepth_cli.batch.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
-from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.errors import ExitCode, UsageError
 from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
-from maskdepth_cli.files.images import image_size, read_image
+from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.viewing.panels import refinement_panel
+from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
     from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
@@ -104,7 +106,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         method = load_refiner(request.weights, **request.settings)
         return RefineWorker(request, options.folder, method, weights[:12])
 
-    return run(plan, make_worker, options, _decisive(request, weights), _pixels)
+    return run(plan, make_worker, options, _decisive(request, weights), photo_pixels)
 
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
@@ -113,15 +115,6 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     for name in ("batch_size", "device"):
         del settings[name]
     return {"weights": weights, "depth_kind": request.depth_kind, **settings}
-
-
-def _pixels(job: Job) -> int:
-    """Return the size of a job's photo, 0 where it cannot be read: that fails later, in order."""
-    try:
-        width, height = image_size(job.image)
-    except InputFileError:
-        return 0
-    return width * height
 
 
 @dataclass(frozen=True)
@@ -198,7 +191,7 @@ class RefineWorker:
         """Write the layers and the preview, then the refined depth."""
         refined = result.result
         if preview := job.output("preview"):
-            _write_preview(self._folder / preview, result)
+            write_picture(self._folder / preview, _preview(result))
         scales = {}
         for role in ("foreground", "background", "depth"):
             if place := job.output(role):
@@ -268,14 +261,9 @@ def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, float]:
     }
 
 
-def _write_preview(path: Path, refined: Refined) -> None:
-    from PIL import Image as PILImage
-
-    from maskdepth_cli.viewing.panels import refinement_panel
-
+def _preview(refined: Refined) -> NDArray[np.uint8]:
+    """Return the picture of a refinement; several objects in a map have colours of their own."""
     photo, result = refined.loaded, refined.result
     ids = photo.instances if isinstance(photo.instances, np.ndarray) else None
     mask = result.mask if ids is None else ids
-    panel = refinement_panel(photo.image, mask, photo.depth, result.depth)
-    with atomic_write(path) as temporary:
-        PILImage.fromarray(panel).save(temporary, "PNG", compress_level=3)
+    return refinement_panel(photo.image, mask, photo.depth, result.depth)
