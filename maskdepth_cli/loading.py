@@ -89,7 +89,8 @@ def load_predictor(
     >>> predictor.predict(np.zeros((48, 64, 3), np.float32)).shape
     (48, 64)
     """
-    from maskdepth_cli.engine.predictor import Predictor, PredictSettings
+    from maskdepth_cli.engine.predictor import Predictor
+    from maskdepth_cli.engine.settings import PredictSettings
     from maskdepth_cli.weights.side import find_side_model, load_side_model
 
     source = find_side_model(model, weights)

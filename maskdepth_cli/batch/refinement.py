@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from maskdepth_cli.batch.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
+from maskdepth_cli.batch.prediction import SideChoice
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import ExitCode, UsageError
@@ -27,6 +28,7 @@ from maskdepth_cli.viewing.panels import refinement_panel
 from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
+    from maskdepth_cli.engine.predictor import Predictor
     from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
 
 
@@ -41,7 +43,9 @@ class RefineRequest:
     masks, instances
         Where the masks or the instance maps are; exactly one of them.
     depths
-        Where the initial depth maps are.
+        Where the initial depth maps are; None: they are predicted.
+    side
+        The network that predicts them.
     depth_kind
         What they hold; the same is written.
     format
@@ -60,6 +64,7 @@ class RefineRequest:
     masks: Path | None = None
     instances: Path | None = None
     depths: Path | None = None
+    side: SideChoice = field(default_factory=SideChoice)
     depth_kind: DepthKind = "inverse"
     format: str = "png"
     layers: bool = False
@@ -74,17 +79,21 @@ class RefineRequest:
         Raises
         ------
         UsageError
-            Masks or initial depth are not named.
+            Masks are not named, or what is said of the initial depth contradicts itself.
         """
         if (self.masks is None) == (self.instances is None):
             raise UsageError("give either --masks or --instances")
-        if self.depths is None:
-            raise UsageError("give the initial depth maps with --depths")
+        if self.depths and self.side.model:
+            raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
+        if self.depths is None and self.depth_kind != "inverse":
+            raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
         if self.masks:
             masks = Wanted("mask", "mask", self.masks, several=True)
         else:
             assert self.instances is not None
             masks = Wanted("instances", "instance map", self.instances)
+        if self.depths is None:
+            return [masks]
         return [masks, Wanted("depth", "depth map", self.depths, DEPTH_SUFFIXES)]
 
 
@@ -100,13 +109,19 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     layout = Layout(request.format, request.layers, request.preview)
     wanted = request.wanted()
     weights = weights_id(request.weights)
+    decisive = _decisive(request, weights)
+    source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
+    if source is not None:
+        decisive["initial"] = request.side.decisive(source)
+        plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
     def make_worker() -> RefineWorker:
         method = load_refiner(request.weights, **request.settings)
-        return RefineWorker(request, options.folder, method, weights[:12])
+        predictor = None if source is None else request.side.load(source, quiet=options.quiet)
+        return RefineWorker(request, options.folder, method, weights[:12], predictor)
 
-    return run(plan, make_worker, options, _decisive(request, weights), photo_pixels)
+    return run(plan, make_worker, options, decisive, photo_pixels)
 
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
@@ -122,7 +137,7 @@ class Loaded:
     """One photo with its initial depth and its masks, all of the photo's size."""
 
     image: Image
-    depth: InverseDepth
+    depth: InverseDepth | None = None  # None: not predicted yet
     mask: Mask | None = None
     instances: InstanceMap | Sequence[Mask] | None = None
 
@@ -132,6 +147,7 @@ class Refined:
     """One photo and what came of it."""
 
     loaded: Loaded
+    initial: InverseDepth  # read or predicted
     result: RefinedDepth
 
 
@@ -148,26 +164,35 @@ class RefineWorker:
         Refines arrays.
     label
         Identity of the weights, noted in the files.
+    predictor
+        Predicts the initial depth where the request names none.
     """
 
     batch_size = 1  # a photo's masks fill the network's batches
 
     def __init__(
-        self, request: RefineRequest, folder: Path, method: RefinementMethod, label: str
+        self,
+        request: RefineRequest,
+        folder: Path,
+        method: RefinementMethod,
+        label: str,
+        predictor: Predictor | None = None,
     ) -> None:
         self._request = request
         self._folder = folder
         self._method = method
         self._label = label
+        self._predictor = predictor
 
     def load(self, job: Job) -> Loaded:
         """Read photo, initial depth and masks."""
         limit = self._request.max_megapixels
         image = read_image(job.image, max_megapixels=limit)
         size = (image.shape[1], image.shape[0])
-        (path,) = job.paths("depth")
-        depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
-        depth = match_size(depth, size, what="depth", path=path)
+        depth = None
+        for path in job.paths("depth"):
+            depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
+            depth = match_size(depth, size, what="depth", path=path)
         for path in job.paths("instances"):
             ids = read_instance_map(path, max_megapixels=limit)
             ids = match_size(ids, size, what="instances", path=path)
@@ -179,13 +204,18 @@ class RefineWorker:
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos one after the other."""
-        return [Refined(photo, self._refine(photo)) for photo in loaded]
+        return [self._refine(photo) for photo in loaded]
 
-    def _refine(self, photo: Loaded) -> RefinedDepth:
+    def _refine(self, photo: Loaded) -> Refined:
+        initial = photo.depth
+        if initial is None:
+            assert self._predictor is not None
+            initial = self._predictor.predict(photo.image)
         if photo.mask is not None:
-            return self._method.refine(photo.image, photo.depth, photo.mask)
+            return Refined(photo, initial, self._method.refine(photo.image, initial, photo.mask))
         assert photo.instances is not None
-        return self._method.refine_instances(photo.image, photo.depth, photo.instances)
+        result = self._method.refine_instances(photo.image, initial, photo.instances)
+        return Refined(photo, initial, result)
 
     def save(self, job: Job, result: Refined) -> dict[str, Any]:
         """Write the layers and the preview, then the refined depth."""
@@ -207,7 +237,7 @@ class RefineWorker:
             "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
             "scale": scales.pop("depth"),
             **({"layer_scales": scales} if scales else {}),
-            **_change(result.loaded.depth, refined),
+            **_change(result.initial, refined),
         }
 
 
@@ -266,4 +296,4 @@ def _preview(refined: Refined) -> NDArray[np.uint8]:
     photo, result = refined.loaded, refined.result
     ids = photo.instances if isinstance(photo.instances, np.ndarray) else None
     mask = result.mask if ids is None else ids
-    return refinement_panel(photo.image, mask, photo.depth, result.depth)
+    return refinement_panel(photo.image, mask, refined.initial, result.depth)

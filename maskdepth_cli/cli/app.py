@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.cli.evaluate import evaluate
+from maskdepth_cli.cli.models import models
+from maskdepth_cli.cli.predict import predict
 from maskdepth_cli.cli.refine import refine
+from maskdepth_cli.cli.train import train
 
 # Without markup, help needs no rich: it appears in half the time.
 app = typer.Typer(
@@ -37,3 +41,7 @@ def root(
 
 
 app.command()(refine)
+app.command()(predict)
+app.command()(evaluate)
+app.add_typer(models, name="models")
+app.command()(train)

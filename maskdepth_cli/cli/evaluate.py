@@ -202,7 +202,10 @@ def evaluate(
         tuple(methods),
         folder,
         initial_kind.value,
-        SideChoice(None if folder else initial, device=device.value, precision=precision.value),
+        SideChoice(
+            None if folder else initial,
+            settings={"device": device.value, "precision": precision.value},
+        ),
         settings,
         figures,
         STEPS if degrade_masks else (),

@@ -45,6 +45,13 @@ class Precision(str, Enum):
     FP32 = "fp32"
 
 
+class Tta(str, Enum):
+    """Test-time augmentation of SIDE networks."""
+
+    NONE = "none"
+    FLIP = "flip"
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -81,4 +88,25 @@ MaxMegapixels = Annotated[
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where the network runs.")]
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="auto: half precision where a GPU has it.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="Network that predicts initial depth: a name of maskdepth models list, hf:ORG/NAME, "
+        "or a checkpoint on disk [default: the best one in the cache, else lite].",
+        show_default=False,
+    ),
+]
+ModelGives = Annotated[
+    DepthKind | None,
+    typer.Option(
+        "--model-gives",
+        help="What an hf: network gives that does not tell.",
+        show_default=False,
+    ),
+]
+TtaOption = Annotated[
+    Tta, typer.Option("--tta", help="flip: mean with the mirrored photo's prediction.")
 ]

@@ -35,12 +35,18 @@ def refine(
     ] = None,
     depths: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Initial depth maps, paired by name as masks are."),
+        typer.Option(
+            metavar="PATH",
+            help="Initial depth maps, paired by name as masks are; without, they are predicted.",
+        ),
     ] = None,
     depth_kind: Annotated[
         options.DepthKind,
         typer.Option(help="What --depths holds: inverse (larger = nearer) or depth; not guessed."),
     ] = options.DepthKind.INVERSE,
+    model: options.Model = None,
+    model_gives: options.ModelGives = None,
+    tta: options.TtaOption = options.Tta.NONE,
     output: options.Output = Path("refined"),
     format: options.Format = options.DepthFormat.PNG,
     layers: Annotated[
@@ -88,11 +94,13 @@ def refine(
     quiet: options.Quiet = False,
     json: options.Json = False,
 ) -> None:
-    """Sharpen initial depth maps along masks.
+    """Sharpen depth maps along masks.
 
-    Photos, masks and depth maps pair by name. Files that are finished are
-    skipped when the command is run again.
+    Photos, masks and initial depth maps pair by name; without depth maps the
+    initial depth is predicted. Files that are finished are skipped when the
+    command is run again.
     """
+    from maskdepth_cli.batch.prediction import SideChoice
     from maskdepth_cli.batch.refinement import RefineRequest, refine_files
     from maskdepth_cli.batch.runner import RunOptions
 
@@ -109,6 +117,11 @@ def refine(
         masks=masks,
         instances=instances,
         depths=depths,
+        side=SideChoice(
+            model,
+            gives=model_gives.value if model_gives else None,
+            settings={"tta": tta.value, "device": device.value, "precision": precision.value},
+        ),
         depth_kind=depth_kind.value,
         format=format.value,
         layers=layers,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,18 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision
+from maskdepth_cli.engine.settings import PredictSettings
 from maskdepth_cli.types import Image, InverseDepth
 from maskdepth_cli.weights.preprocessing import Preparation, resize
-
-
-@dataclass(frozen=True)
-class PredictSettings:
-    """How a `Predictor` works; every default is the documented one."""
-
-    tta: Literal["none", "flip"] = "none"  # flip: mean with the mirrored photo's prediction
-    batch_size: int = 8  # photos of equal network size computed at once
-    device: str = "auto"
-    precision: str = "auto"
 
 
 class Predictor:

@@ -1,4 +1,4 @@
-"""How a `Refiner` works, without the libraries that it needs: a resumed run reads only this."""
+"""How the engine works, without the libraries that it needs: a resumed run reads only this."""
 
 from __future__ import annotations
 
@@ -18,5 +18,15 @@ class RefineSettings:
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
     min_instance_share: float = MIN_SHARE
     batch_size: int = 8  # masks whose two passes run at once
+    device: str = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """How a `Predictor` works; every default is the documented one."""
+
+    tta: Literal["none", "flip"] = "none"  # flip: mean with the mirrored photo's prediction
+    batch_size: int = 8  # photos of equal network size computed at once
     device: str = "auto"
     precision: str = "auto"

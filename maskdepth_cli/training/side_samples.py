@@ -221,7 +221,7 @@ def _paste(
 def _draw_instance(
     frame: Frame, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]] | None:
-    """Draw one instance not cut by the frame's sides or top: its mask within its box, and the box."""
+    """Draw one instance that the frame's sides and top do not cut: its mask in its box, the box."""
     instances = frame.instances
     if instances is None:
         return None

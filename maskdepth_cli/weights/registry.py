@@ -151,7 +151,7 @@ ENTRIES: tuple[Entry, ...] = (
         "authors",
         "refinement",
         "released",
-        "Adobe Research License, non-commercial",
+        "research only, non-commercial",
         "the paper authors' released network; get the file from their repository",
         file="maskdepth_model.pth",
         size=250_508_493,
