@@ -99,7 +99,7 @@ def test_gives_up_where_nothing_comes(tmp_path: Path, server: FileServer) -> Non
 @pytest.mark.parametrize("elsewhere", ["ftp://127.0.0.1/w", "https://127.0.0.1/w", "file:///etc/x"])
 def test_no_redirect_to_another_scheme(server: FileServer, tmp_path: Path, elsewhere: str) -> None:
     server.redirect = elsewhere
-    with pytest.raises(WeightsError, match="(?i)redirect"):
+    with pytest.raises(WeightsError, match=r"(?i)redirect"):
         fetch(server.url, tmp_path / "weights.pt", sha256=server.sha256)
 
 
