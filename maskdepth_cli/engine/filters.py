@@ -202,19 +202,40 @@ def guided_filter(values: FloatArray, guide: FloatArray, radius: int, epsilon: f
             cv2.boxFilter(array, cv2.CV_64F, (side, side), borderType=cv2.BORDER_REFLECT)
         )
 
-    channels = guide.shape[-1]
-    source, guide = values.astype(np.float64), guide.astype(np.float64)
-    mean_guide = np.stack([box(guide[..., c]) for c in range(channels)], axis=-1)
-    mean_value = box(source)
-    covariance = np.empty((*values.shape, channels, channels))
-    for i in range(channels):
-        for j in range(i, channels):
-            product = box(guide[..., i] * guide[..., j]) - mean_guide[..., i] * mean_guide[..., j]
-            covariance[..., i, j] = covariance[..., j, i] = product
-        covariance[..., i, i] += epsilon
-    cross = np.stack([box(guide[..., c] * source) for c in range(channels)], axis=-1)
-    cross -= mean_guide * mean_value[..., None]
-    slope = np.linalg.solve(covariance, cross[..., None])[..., 0]
-    offset = mean_value - (slope * mean_guide).sum(axis=-1)
-    slope = np.stack([box(slope[..., c]) for c in range(channels)], axis=-1)
-    return np.asarray((slope * guide).sum(axis=-1) + box(offset), dtype=np.float32)
+    source = values.astype(np.float64)
+    channels = [guide[..., c].astype(np.float64) for c in range(guide.shape[-1])]
+    means, mean = [box(channel) for channel in channels], box(source)
+    # Covariance of the guide beside that with the values: one augmented system per pixel.
+    system = [
+        [box(one * other) - m * n for other, n in zip(channels, means, strict=True)]
+        for one, m in zip(channels, means, strict=True)
+    ]
+    for i, row in enumerate(system):
+        row[i] += epsilon
+        row.append(box(channels[i] * source) - means[i] * mean)
+    slopes = _solve(system)
+    offset = mean - sum(slope * m for slope, m in zip(slopes, means, strict=True))
+    filtered = box(offset)
+    for slope, channel in zip(slopes, channels, strict=True):
+        filtered += box(slope) * channel
+    return filtered.astype(np.float32)
+
+
+def _solve(system: list[list[NDArray[np.float64]]]) -> list[NDArray[np.float64]]:
+    """Solve one positive definite system per pixel by elimination; the last column is given.
+
+    Rows of arrays instead of an array of matrices: numpy solves small matrices one by one.
+    """
+    size = len(system)
+    for k in range(size):
+        for i in range(k + 1, size):
+            factor = system[i][k] / system[k][k]
+            for j in range(k + 1, size + 1):
+                system[i][j] = system[i][j] - factor * system[k][j]
+    solution: list[NDArray[np.float64]] = []
+    for k in reversed(range(size)):
+        rest = system[k][size]
+        for j, value in enumerate(reversed(solution), start=k + 1):
+            rest = rest - system[k][j] * value
+        solution.append(rest / system[k][k])
+    return solution[::-1]
