@@ -22,8 +22,9 @@ from maskdepth_cli.types import Image, InverseDepth
 PAPER_FRAMES = 456
 IMAGES_TABLE = "metadata_images.csv"
 CAMERAS_TABLE = "metadata_camera_parameters.csv"
-# Where the tables lie: beside the scenes, or in a checkout of the toolkit.
+# Where tables and scenes lie: at the root itself, or in a checkout of the toolkit.
 TABLE_FOLDERS = ("", "evermotion_dataset/analysis", "contrib/mikeroberts3000")
+SCENE_FOLDERS = ("", "evermotion_dataset/scenes")
 FIELD_OF_VIEW = np.pi / 3  # horizontal, of the standard camera
 LAYOUT = "ai_VVV_NNN/images/scene_cam_XX_{geometry_hdf5,final_hdf5 or final_preview}"
 
@@ -59,7 +60,8 @@ def open_hypersim(
     UsageError
         h5py is not installed.
     """
-    scenes = sorted(path for path in root.glob("ai_*_*") if path.is_dir())
+    found = [path for folder in SCENE_FOLDERS for path in (root / folder).glob("ai_*_*")]
+    scenes = sorted(path for path in found if path.is_dir())
     public = _public_frames(root)
     cameras = _camera_matrices(root)
     frames: list[Frame] = []

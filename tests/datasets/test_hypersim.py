@@ -53,6 +53,11 @@ def test_only_public_images_where_the_table_is_there(tmp_path):
     assert not any("metadata_images" in note for note in dataset.notes)
 
 
+def test_scenes_in_a_checkout_of_the_toolkit(tmp_path):
+    trees.hypersim(tmp_path / "evermotion_dataset/scenes", ("ai_001_001",), ("cam_00",))
+    assert names(open_dataset("hypersim", tmp_path)) == ["ai_001_001/cam_00/frame.0003"]
+
+
 def test_distance_becomes_planar_depth(tmp_path):
     sample = open_dataset("hypersim", trees.hypersim(tmp_path))[0]
     expected = 1 / trees.metric_depth(0, HEIGHT, WIDTH)
