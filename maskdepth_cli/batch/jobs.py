@@ -20,7 +20,7 @@ class Job:
         Role to file of everything else that is read: `depth`, `mask`, `mask/1`, `instances`.
     outputs
         Role to path relative to the target folder of everything that is written; the first one is
-        the depth map itself, others are `preview`, `foreground`, `background`.
+        the depth map itself, others are `preview`, `foreground`, `background`, `mask`.
     """
 
     name: str

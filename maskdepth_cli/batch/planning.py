@@ -20,7 +20,7 @@ class Layout:
     """Where outputs lie in the target folder.
 
     The map of `x/photo.jpg` is `x/photo.EXT`; its preview `previews/x/photo.png`; its layers
-    `layers/foreground/x/photo.EXT` and `layers/background/x/photo.EXT`.
+    `layers/foreground/x/photo.EXT`, `layers/background/x/photo.EXT` and `layers/mask/x/photo.png`.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ class Layout:
         if self.layers:
             for layer in ("foreground", "background"):
                 found.append((layer, f"layers/{layer}/{place}.{self.extension}"))
+            found.append(("mask", f"layers/mask/{place}.png"))
         if self.preview:
             found.append(("preview", f"previews/{place}.png"))
         return tuple(found)

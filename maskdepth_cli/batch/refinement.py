@@ -19,7 +19,7 @@ from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import ExitCode, UsageError
 from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.masks import read_instance_map, read_mask
+from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
@@ -119,7 +119,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     def make_worker() -> RefineWorker:
         method = load_refiner(request.weights, **request.settings)
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
-        return RefineWorker(request, options.folder, method, weights[:12], predictor)
+        return RefineWorker(request, options.folder, method, decisive, predictor)
 
     return run(plan, make_worker, options, decisive, photo_pixels)
 
@@ -162,8 +162,8 @@ class RefineWorker:
         The target folder.
     method
         Refines arrays.
-    label
-        Identity of the weights, noted in the files.
+    decisive
+        Weights and settings, noted in the manifest; the weights also in the files.
     predictor
         Predicts the initial depth where the request names none.
     """
@@ -175,13 +175,13 @@ class RefineWorker:
         request: RefineRequest,
         folder: Path,
         method: RefinementMethod,
-        label: str,
+        decisive: Mapping[str, Any],
         predictor: Predictor | None = None,
     ) -> None:
         self._request = request
         self._folder = folder
         self._method = method
-        self._label = label
+        self._decisive = dict(decisive)
         self._predictor = predictor
 
     def load(self, job: Job) -> Loaded:
@@ -195,8 +195,9 @@ class RefineWorker:
             depth = match_size(depth, size, what="depth", path=path)
         for path in job.paths("instances"):
             ids = read_instance_map(path, max_megapixels=limit)
-            ids = match_size(ids, size, what="instances", path=path)
-            return Loaded(image, depth, instances=ids)
+            return Loaded(
+                image, depth, instances=match_size(ids, size, what="instances", path=path)
+            )
         masks = _Masks(job.paths("mask"), size, limit)
         if len(masks) > 1:
             return Loaded(image, depth, instances=masks)
@@ -222,6 +223,8 @@ class RefineWorker:
         refined = result.result
         if preview := job.output("preview"):
             write_picture(self._folder / preview, _preview(result))
+        if mask := job.output("mask"):
+            write_mask(self._folder / mask, refined.mask)
         scales = {}
         for role in ("foreground", "background", "depth"):
             if place := job.output(role):
@@ -230,7 +233,7 @@ class RefineWorker:
                     getattr(refined, role),
                     format=self._request.format,
                     kind=self._request.depth_kind,
-                    extra={"weights": self._label},
+                    extra={"weights": str(self._decisive["weights"])[:12]},
                 )
         return {
             "message": _warning(result),
@@ -238,6 +241,7 @@ class RefineWorker:
             "scale": scales.pop("depth"),
             **({"layer_scales": scales} if scales else {}),
             **_change(result.initial, refined),
+            "made_with": self._decisive,
         }
 
 
@@ -294,6 +298,5 @@ def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, float]:
 def _preview(refined: Refined) -> NDArray[np.uint8]:
     """Return the picture of a refinement; several objects in a map have colours of their own."""
     photo, result = refined.loaded, refined.result
-    ids = photo.instances if isinstance(photo.instances, np.ndarray) else None
-    mask = result.mask if ids is None else ids
+    mask = photo.instances if isinstance(photo.instances, np.ndarray) else result.mask
     return refinement_panel(photo.image, mask, refined.initial, result.depth)

@@ -50,7 +50,8 @@ def refine(
     output: options.Output = Path("refined"),
     format: options.Format = options.DepthFormat.PNG,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Also write both layers' depth, to DIR/layers.")
+        bool,
+        typer.Option("--layers", help="Also write both layers' depth and the mask, to DIR/layers."),
     ] = False,
     preview: options.Preview = False,
     weights: Annotated[

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files import libraries
 from maskdepth_cli.files.arrays import is_array_file, read_array
+from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
 from maskdepth_cli.types import InstanceMap, Mask
 
 _LARGEST_ID = np.iinfo(np.int32).max
+_WHITE = 65535
 
 
 def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Mask:
@@ -73,6 +76,27 @@ def _scaled(values: NDArray[Any], full: float, path: Path) -> Mask:
     if not (np.isfinite(mask).all() and mask.min() >= 0 and mask.max() <= 1):
         raise InputFileError(f"{shown(path)}: mask values must be finite and within 0 and 1")
     return np.ascontiguousarray(mask)
+
+
+def write_mask(path: str | Path, mask: Mask) -> None:
+    """Write a mask as a gray PNG of 16 bits; the target is replaced in one step or left as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        The target.
+    mask : Mask
+        (H, W) in [0, 1]; read back within 1 / 131070, and exactly where it came from 8 bits.
+
+    Raises
+    ------
+    OutputError
+        If the target cannot be written.
+    """
+    codes = np.rint(mask * np.float32(_WHITE)).astype(np.uint16)
+    _, encoded = libraries.opencv().imencode(".png", codes)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
 
 
 def read_instance_map(

@@ -44,6 +44,7 @@ def test_a_job_names_all_its_files():
         ("depth", "x/a.b.tiff"),
         ("foreground", "layers/foreground/x/a.b.tiff"),
         ("background", "layers/background/x/a.b.tiff"),
+        ("mask", "layers/mask/x/a.b.png"),
         ("preview", "previews/x/a.b.png"),
     )
 

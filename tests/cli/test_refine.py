@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -43,11 +44,18 @@ def test_layers_and_previews(album, maskdepth):
     assert sorted(album.files()) == [
         "layers/background/x/a.png",
         "layers/foreground/x/a.png",
+        "layers/mask/x/a.png",
         "previews/x/a.png",
         "x/a.png",
     ]
+    written = cv2.imread(str(album.out / "layers/mask/x/a.png"), cv2.IMREAD_UNCHANGED)
+    given = cv2.imread(str(album.path("masks", "x/a.png")), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, given.astype(np.uint16) * 257)
     (row,) = ended.rows.values()
     assert row["output"] == str(album.out / "x/a.png")
+    assert row["details"]["made_with"]["keep"] == "band"
+    digest = sha256(album.weights.read_bytes()).hexdigest()
+    assert row["details"]["made_with"]["weights"] == digest
     assert row["details"]["scale"]["kind"] == "inverse"
     assert row["details"]["max_change"] > 1
     assert row["details"]["size"] == [SIZE[1], SIZE[0]]
