@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -267,5 +268,8 @@ def _pixels(job: Job) -> int:
 
 
 def slug(title: str) -> str:
-    """Turn a title into the name of a file."""
-    return re.sub(r"[^\w.-]+", "_", title).strip("_.")
+    """Turn a title into the name of a file, at most 120 characters long."""
+    name = re.sub(r"[^\w.-]+", "_", title).strip("_.")
+    if len(name) <= 120:
+        return name
+    return f"{name[:100]}_{hashlib.sha256(title.encode()).hexdigest()[:12]}"

@@ -11,7 +11,13 @@ import trees
 from maskdepth_cli.batch import evaluation_report, evaluation_tables
 from maskdepth_cli.batch.evaluation import EvaluationSettings, Row, evaluate_method
 from maskdepth_cli.batch.evaluation_methods import Method, make_method, parse_methods
-from maskdepth_cli.batch.evaluation_run import EvaluateRequest, Evaluation, Result, evaluate
+from maskdepth_cli.batch.evaluation_run import (
+    EvaluateRequest,
+    Evaluation,
+    Result,
+    evaluate,
+    slug,
+)
 from maskdepth_cli.batch.initial_depth import DepthMaps, initial_folder
 from maskdepth_cli.batch.published import ARRANGEMENTS
 from maskdepth_cli.batch.runner import RunOptions
@@ -173,6 +179,13 @@ def test_the_same_method_twice_is_refused_and_variants_are_not():
         parse_methods(("wmf", "wmf"), CPU)
     methods, _ = parse_methods(("wmf", "wmf:kernel=9", "initial"), CPU)
     assert [method.label for method in methods] == ["initial", "wmf", "wmf (kernel 9)"]
+
+
+def test_names_of_folders_are_short_and_apart():
+    assert slug("wmf (kernel 9), masks: dilate 4") == "wmf_kernel_9_masks_dilate_4"
+    long = [slug(f"ours (/{'deep/' * 60}{name})") for name in "ab"]
+    assert len(set(long)) == 2
+    assert max(map(len, long)) <= 120
 
 
 # The whole run

@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from maskdepth_cli.errors import UsageError
 from maskdepth_cli.metrics.errors import refinement_counts, rmse
-from maskdepth_cli.metrics.scores import GroundTruth, MetricSettings, Scores
+from maskdepth_cli.metrics.scores import GroundTruth, MetricSettings, Scores, parse_settings
 
 HEIGHT, WIDTH, EDGE = 48, 64, 30
 ALL = np.ones((HEIGHT, WIDTH), bool)
@@ -107,3 +108,12 @@ def test_settings_reach_the_metrics():
     assert score(edge_distance=2.0).eps_acc == 2.0
     assert score(canny_low=9, canny_high=9).eps_acc != plain.eps_acc
     assert score(whdr_seed=1, whdr_pairs=20).whdr != score(whdr_seed=2, whdr_pairs=20).whdr
+
+
+def test_settings_are_read_with_their_types():
+    settings = parse_settings(["whdr_pairs=50", "r3_threshold=0.1"])
+    assert settings == MetricSettings(whdr_pairs=50, r3_threshold=0.1)
+    assert parse_settings([]) == MetricSettings()
+    for text, message in (("pairs=5", "there are r3_threshold"), ("whdr_pairs=1.5", "int")):
+        with pytest.raises(UsageError, match=message):
+            parse_settings([text])
