@@ -41,8 +41,8 @@ def windowed_median(
     Returns
     -------
     (H, W) float32 array
-        The median is the farthest value whose cumulative weight, going from near to far values
-        downwards in metric depth, exceeds half: a value of the window, never a mixture.
+        Going from near to far, the first value at which the cumulative weight exceeds half: a
+        value of the window, never a mixture.
     """
     out = depth.copy()
     rows, columns = np.nonzero(where)
@@ -52,7 +52,7 @@ def windowed_median(
         y, x = rows[part], columns[part]
         values = patches[y, x].reshape(len(y), -1)
         weights = weigh(y, x)
-        # Nearest first, as the reference sorts metric depth upwards.
+        # Nearest first, as 3D-Photo-Inpainting sorts metric depth upwards.
         order = np.argsort(-values, axis=1)
         cumulative = np.take_along_axis(weights, order, axis=1).cumsum(axis=1)
         total = cumulative[:, -1]
