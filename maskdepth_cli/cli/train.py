@@ -1,4 +1,4 @@
-"""`maskdepth train`: both stages of the refinement network."""
+"""`maskdepth train`: both stages of the refinement network, and the SIDE network `lite`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ class TrainPrecision(str, Enum):
 
 
 def train(
-    stage: Annotated[
-        int, typer.Option(min=1, max=2, help="1: completion, 2: refinement (paper section 3.2).")
-    ],
     recipe: Annotated[
         Path, typer.Option(metavar="FILE", help="TOML recipe, such as train/recipes/tiny.toml.")
     ],
@@ -29,6 +26,15 @@ def train(
         list[Path],
         typer.Option(metavar="DIR", help="Folder with rgb/, depth/ and maybe seg/; repeatable."),
     ],
+    stage: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2,
+            help="1: completion, 2: refinement (paper section 3.2); none for lite.",
+            show_default=False,
+        ),
+    ] = None,
     masks: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="Folder of masks [default: regions of seg/]; repeatable."),
@@ -58,7 +64,7 @@ def train(
     ] = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train the refinement network.
+    """Train the refinement network, or lite.
 
     A run that was stopped goes on from its last checkpoint when the same
     command is given again.

@@ -115,8 +115,8 @@ def load_recipe(path: Path) -> Recipe:
     UsageError
         The file cannot be read, or holds an unknown name or a value of the wrong type.
     """
+    content = read_toml(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
         network = dict(content.pop("network", {}))
         size = network.pop("size", "base")
         if size not in SIZES:
@@ -129,9 +129,23 @@ def load_recipe(path: Path) -> Recipe:
         }
         if content:
             raise TypeError(f"unknown sections: {', '.join(sorted(content))}")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+    except TypeError as error:
         raise UsageError(f"{path}: not a usable recipe: {error}") from error
     return replace(recipe, **sections)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not a usable recipe: {error}") from error
 
 
 def override(settings: T, values: Mapping[str, Any]) -> T:

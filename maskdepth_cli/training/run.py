@@ -16,12 +16,15 @@ from maskdepth_cli.engine.runtime import pick_device
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.networks.lite import LiteNetwork
 from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.training.masks import MaskFolder
-from maskdepth_cli.training.recipe import Recipe, load_recipe
+from maskdepth_cli.training.recipe import Recipe, TrainSettings, load_recipe, read_toml
 from maskdepth_cli.training.refinement_task import RefinementTask
+from maskdepth_cli.training.side import SideTask, load_imagenet_encoder, load_side_recipe
+from maskdepth_cli.training.side_validation import side_validation
 from maskdepth_cli.training.sources import FrameFolder
-from maskdepth_cli.training.trainer import Progress, Trainer
+from maskdepth_cli.training.trainer import Progress, Task, Trainer
 from maskdepth_cli.weights.refinement import load_network
 
 
@@ -29,12 +32,12 @@ from maskdepth_cli.weights.refinement import load_network
 class TrainRequest:
     """What to train, on what, and where it goes."""
 
-    stage: int
+    stage: int | None  # None for a SIDE network, which has none
     recipe: Path
     rgbd: tuple[Path, ...]
     masks: tuple[Path, ...]
     output: Path
-    start: Path | None = None  # weights to start from, such as stage 1's
+    start: Path | None = None  # weights to start from: stage 1's; ImageNet's for a SIDE network
     validation: Path | None = None  # held-out folder of rgb, depth, seg
     validation_initial: Path | None = None  # its initial depth maps
     device: str = "auto"
@@ -44,7 +47,7 @@ class TrainRequest:
 
 
 def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
-    """Run one stage of a recipe, going on from the output folder's checkpoint if it has one.
+    """Run a recipe, or one stage of it, going on from the output folder's checkpoint if it has one.
 
     Returns
     -------
@@ -60,9 +63,13 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
     WeightsError
         The weights to start from, or the checkpoint, belong to another network.
     """
-    recipe = load_recipe(request.recipe)
     if request.threads:
         torch.set_num_threads(request.threads)
+    if read_toml(request.recipe).get("network", {}).get("size") == "lite":
+        return _train_side(request, report)
+    if request.stage is None:
+        raise UsageError("say which stage of the refinement network to train: --stage 1 or 2")
+    recipe = load_recipe(request.recipe)
     settings = recipe.stage1 if request.stage == 1 else recipe.stage2
     torch.manual_seed(settings.seed)
     task = RefinementTask(
@@ -73,7 +80,24 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
         MaskFolder(request.masks) if request.masks else None,
         _validation(request),
     )
-    trainer = Trainer(
+    return _trainer(request, task, settings).run(report)
+
+
+def _train_side(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
+    """Train a SIDE network from ImageNet weights, or go on."""
+    if request.stage or request.masks or request.validation_initial:
+        raise UsageError("a SIDE network has no --stage, --masks or --validation-initial")
+    recipe = load_side_recipe(request.recipe)
+    torch.manual_seed(recipe.train.seed)
+    network = LiteNetwork(recipe.network)
+    load_imagenet_encoder(network, request.start)
+    validation = side_validation(request.validation) if request.validation else None
+    task = SideTask(recipe, FrameFolder(*request.rgbd), network, validation)
+    return _trainer(request, task, recipe.train).run(report)
+
+
+def _trainer(request: TrainRequest, task: Task, settings: TrainSettings) -> Trainer:
+    return Trainer(
         task,
         settings,
         request.output,
@@ -81,7 +105,6 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
         precision=request.precision,
         workers=request.workers,
     )
-    return trainer.run(report)
 
 
 def _network(recipe: Recipe, start: Path | None) -> RefinementNetwork:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.networks.lite import LiteConfig, LiteNetwork
 from maskdepth_cli.training.losses import gradient_loss
-from maskdepth_cli.training.recipe import TrainSettings
+from maskdepth_cli.training.recipe import TrainSettings, override, read_toml
 from maskdepth_cli.training.side_samples import (
     SideBatch,
     SideDataSettings,
@@ -47,6 +47,32 @@ class SideRecipe:
     train: TrainSettings = field(default_factory=TrainSettings)
 
 
+def load_side_recipe(path: Path) -> SideRecipe:
+    """Read a TOML recipe whose ``[network]`` has ``size = "lite"``.
+
+    ``[network]`` takes the fields of `LiteConfig`; ``[data]``, ``[loss]`` and ``[train]`` those of
+    their dataclasses.
+
+    Raises
+    ------
+    UsageError
+        It holds an unknown name or a value of the wrong type.
+    """
+    content = read_toml(path)
+    try:
+        content.get("network", {}).pop("size", None)
+        defaults = SideRecipe()
+        sections = {
+            f.name: override(getattr(defaults, f.name), content.pop(f.name, {}))
+            for f in fields(SideRecipe)
+        }
+        if content:
+            raise TypeError(f"unknown sections: {', '.join(sorted(content))}")
+    except TypeError as error:
+        raise UsageError(f"{path}: not a usable recipe: {error}") from error
+    return SideRecipe(**sections)
+
+
 class SideTask:
     """Trains a SIDE network on frames with inverse depth.
 
@@ -54,7 +80,7 @@ class SideTask:
     ----------
     recipe : SideRecipe
         Everything that is drawn and weighed.
-    sets : sequence of FrameFolder
+    frames : FrameFolder
         Frames to crop from.
     network : LiteNetwork
         What is trained.
@@ -65,11 +91,11 @@ class SideTask:
     def __init__(
         self,
         recipe: SideRecipe,
-        sets: Sequence[FrameFolder],
+        frames: FrameFolder,
         network: LiteNetwork,
         validation: Callable[[nn.Module], Mapping[str, float]] | None = None,
     ) -> None:
-        self.recipe, self.sets = recipe, sets
+        self.recipe, self.frames = recipe, frames
         self.network: nn.Module = network
         self._validation = validation
 
@@ -77,7 +103,7 @@ class SideTask:
         """Draw the sample of an index."""
         settings = self.recipe.train
         return draw_side_sample(
-            self.sets, self.recipe.data, settings.seed, index, settings.batch_size
+            self.frames, self.recipe.data, settings.seed, index, settings.batch_size
         )
 
     def collate(self, samples: list[SideSample]) -> SideBatch:

@@ -59,14 +59,14 @@ class SideBatch(NamedTuple):
 
 
 def draw_side_sample(
-    sets: Sequence[FrameFolder], data: SideDataSettings, seed: int, index: int, batch_size: int
+    frames: FrameFolder, data: SideDataSettings, seed: int, index: int, batch_size: int
 ) -> SideSample:
     """Draw the sample of an index.
 
     Parameters
     ----------
-    sets
-        Folders of frames; every frame of all of them is equally likely.
+    frames
+        Every one is equally likely.
     data
         Shares and ranges.
     seed, index
@@ -76,9 +76,9 @@ def draw_side_sample(
     """
     height, width = _choose(data.shapes, np.random.default_rng((seed, 1, index // batch_size)))
     rng = np.random.default_rng((seed, 0, index))
-    rgb, depth = _crop(_draw_frame(sets, rng), data, (height, width), rng)
+    rgb, depth = _crop(_draw_frame(frames, rng), data, (height, width), rng)
     if rng.random() < data.paste_share:
-        rgb, depth = _paste(rgb, depth, _draw_frame(sets, rng), data, rng)
+        rgb, depth = _paste(rgb, depth, _draw_frame(frames, rng), data, rng)
     if rng.random() < data.defocus_share:
         focus = float(np.quantile(depth[::4, ::4], rng.uniform(0.6, 1.0)))
         rgb = defocus(rgb, depth, focus, strength=rng.uniform(2, 6))
@@ -144,13 +144,8 @@ def photometric(rgb: Rgb, data: SideDataSettings, rng: np.random.Generator) -> N
     return clipped
 
 
-def _draw_frame(sets: Sequence[FrameFolder], rng: np.random.Generator) -> Frame:
-    index = int(rng.integers(sum(map(len, sets))))
-    for frames in sets:
-        if index < len(frames):
-            return frames.frame(index)
-        index -= len(frames)
-    raise IndexError(index)
+def _draw_frame(frames: FrameFolder, rng: np.random.Generator) -> Frame:
+    return frames.frame(int(rng.integers(len(frames))))
 
 
 def _crop(
