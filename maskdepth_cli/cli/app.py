@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from maskdepth_cli.cli.evaluate import evaluate
+from maskdepth_cli.cli.gallery import gallery
 from maskdepth_cli.cli.models import models
 from maskdepth_cli.cli.predict import predict
 from maskdepth_cli.cli.refine import refine
@@ -43,5 +44,6 @@ def root(
 app.command()(refine)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(gallery)
 app.add_typer(models, name="models")
 app.command()(train)

@@ -60,6 +60,10 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Target folder of an earlier run.", show_default=False),
+]
 Output = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="DIR", help="Target folder; it is made where missing."),

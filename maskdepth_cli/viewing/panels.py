@@ -166,3 +166,44 @@ def _stack(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Pictur
             top += row[i].shape[0] + GAP
         left += widths[i] + GAP
     return np.asarray(canvas, dtype=np.uint8)
+
+
+def depth_tile(depth: InverseDepth, low: float, high: float) -> Picture:
+    """Return one depth map as previews show it, RGB (H', W', 3), uint8, long side `TILE`.
+
+    Parameters
+    ----------
+    depth
+        Inverse depth (H, W).
+    low, high
+        Values of the farthest and the nearest colour.
+    """
+    return color_depth(_fit(_unknown_as_nan(depth)), low, high)
+
+
+def panel_tiles(panel: Picture, size: tuple[int, int]) -> dict[str, Picture]:
+    """Take the upper row of a preview apart again.
+
+    Parameters
+    ----------
+    panel
+        What `refinement_panel` or `prediction_panel` returned.
+    size
+        Width and height of its photo.
+
+    Returns
+    -------
+    dict
+        `photo`, `mask`, `before`, `after`, `change` of a refinement, `photo`, `after` of a
+        prediction; empty where the panel is none of a photo of this size.
+    """
+    scale = TILE / max(size)
+    width, height = (max(1, round(side * scale)) for side in size)
+    for names in (("photo", "mask", "before", "after", "change"), ("photo", "after")):
+        column, rest = divmod(panel.shape[1] - GAP * (len(names) + 1), len(names))
+        if rest == 0 and column >= width and panel.shape[0] >= CAPTION + height + GAP:
+            starts = [GAP + i * (column + GAP) for i in range(len(names))]
+            rows = slice(CAPTION, CAPTION + height)
+            tiles = [panel[rows, start : start + width] for start in starts]
+            return dict(zip(names, tiles, strict=True))
+    return {}

@@ -10,7 +10,15 @@ from maskdepth_cli.viewing.colors import (
     color_instances,
     depth_range,
 )
-from maskdepth_cli.viewing.panels import CAPTION, GAP, TILE, prediction_panel, refinement_panel
+from maskdepth_cli.viewing.panels import (
+    CAPTION,
+    GAP,
+    TILE,
+    depth_tile,
+    panel_tiles,
+    prediction_panel,
+    refinement_panel,
+)
 
 
 def test_range_is_shared_robust_and_never_empty():
@@ -110,3 +118,24 @@ def test_prediction_panel_shows_photo_and_depth():
     assert panel.shape == (CAPTION + 480 + GAP, 2 * 640 + 3 * GAP, 3)
     shown = panel[CAPTION : CAPTION + 480, GAP : GAP + 640]
     np.testing.assert_array_equal(shown, np.rint(photo * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 400), (1000, 700), (7, 5), (640, 640)])
+def test_a_panel_comes_apart_again(height, width):
+    photo, mask, before, after = scene(height, width)
+    for panel in (
+        refinement_panel(photo, mask, before, after),
+        refinement_panel(photo, mask, before, before),
+    ):
+        tiles = panel_tiles(panel, (width, height))
+        assert list(tiles) == ["photo", "mask", "before", "after", "change"]
+        rows, columns = (max(1, round(side * TILE / max(height, width))) for side in mask.shape)
+        assert {tile.shape for tile in tiles.values()} == {(rows, columns, 3)}
+        inside, outside = tiles["mask"][rows * 3 // 8, -3], tiles["mask"][-3, 3]
+        assert (inside == 255).all()
+        assert (outside == 0).all()
+    tiles = panel_tiles(prediction_panel(photo, before), (width, height))
+    assert list(tiles) == ["photo", "after"]
+    low, high = depth_range(before)
+    np.testing.assert_array_equal(tiles["after"], depth_tile(before, low, high))
+    assert panel_tiles(tiles["after"], (width, height)) == {}

@@ -1,0 +1,137 @@
+"""`gallery`: the manifest of a run, its previews and its layers as one HTML page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskdepth_cli.batch.manifest import DONE, Manifest, Record
+from maskdepth_cli.batch.target import MANIFEST
+from maskdepth_cli.errors import InputFileError, NothingToDoError
+from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.viewing.colors import depth_range
+from maskdepth_cli.viewing.gallery import Card, gallery_page
+from maskdepth_cli.viewing.panels import Picture, depth_tile, panel_tiles
+from maskdepth_cli.viewing.thumbnails import mask_overlay, thumbnail
+
+_NUMBERS = {"changed_share": "share", "mean_change": "mean"}
+
+
+def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> int:
+    """Write a run's gallery.
+
+    Pictures come from the previews that the run wrote, layers from the layers it wrote; a photo
+    without a preview shows its depth alone.
+
+    Parameters
+    ----------
+    folder
+        Target folder of the run.
+    target
+        The HTML file.
+    thumbnail_size
+        Long side of the pictures, in pixels.
+
+    Returns
+    -------
+    int
+        The number of photos.
+
+    Raises
+    ------
+    NothingToDoError
+        There is no manifest in the folder, or it names no photo.
+    OutputError
+        The page cannot be written.
+    """
+    with contextlib.closing(Manifest(folder / MANIFEST)) as manifest:
+        if not len(manifest):
+            raise NothingToDoError(
+                f"{shown(folder)}: no {MANIFEST} with photos in it; name the folder of a run"
+            )
+        settings = _settings(manifest)
+        names = sorted(record.name for record in manifest)
+        records = (record for name in names if (record := manifest.get(name)))
+        cards = (_card(record, folder, thumbnail_size) for record in records)
+        with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for piece in gallery_page(folder.resolve().name, settings, cards):
+                file.write(piece)
+        return len(names)
+
+
+def _settings(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return what the results were made with; several values where runs differed."""
+    values: dict[str, set[str]] = {}
+    for record in manifest:
+        for name, value in _flat(record.details.get("made_with") or {}):
+            values.setdefault(name, set()).add(str(value))
+        scale = record.details.get("scale") or {}
+        for name, label in (("kind", "written kind"), ("format", "written format")):
+            if name in scale:
+                values.setdefault(label, set()).add(str(scale[name]))
+        if model := record.details.get("model"):
+            values.setdefault("model", set()).add(str(model))
+    return [(name, ", ".join(sorted(found))) for name, found in values.items()]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield prefix + name, value
+
+
+def _card(record: Record, folder: Path, long_side: int) -> Card:
+    numbers = {"seconds": float(record.seconds)}
+    for name, key in _NUMBERS.items():
+        value = record.details.get(name)
+        if isinstance(value, (int, float)):
+            numbers[key] = float(value)
+    message, tiles = record.message, {}
+    if record.status == DONE:
+        try:
+            tiles = _tiles(record, folder)
+        except InputFileError as error:
+            message = str(error)
+    pictures = {
+        name: thumbnail(mask_overlay(tile) if name == "mask" else tile, long_side)
+        for name, tile in tiles.items()
+    }
+    height, width = next(iter(tiles.values())).shape[:2] if tiles else (3, 4)
+    return Card(record.name, record.status, message, (width, height), numbers, pictures)
+
+
+def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
+    """Return the pictures of one photo; the mask last, so that it lies over the others."""
+    tiles: dict[str, Picture] = {}
+    if preview := _written(record, "preview"):
+        panel = np.rint(read_image(folder / preview) * 255).astype(np.uint8)
+        width, height = record.details.get("size") or (1, 1)
+        tiles = panel_tiles(panel, (int(width), int(height)))
+    layers = [role for role in ("foreground", "background") if _written(record, role)]
+    if layers or not tiles:
+        kind = (record.details.get("scale") or {}).get("kind", "inverse")
+        maps = {
+            role: read_depth(folder / place, kind)
+            for role in ("depth", *layers)
+            if (place := _written(record, role))
+        }
+        low, high = depth_range(maps["depth"])
+        for role, depth in maps.items():
+            tiles.setdefault("after" if role == "depth" else role, depth_tile(depth, low, high))
+    if "mask" in tiles:
+        tiles["mask"] = tiles.pop("mask")
+    return tiles
+
+
+def _written(record: Record, role: str) -> str | None:
+    path = record.outputs.get(role, {}).get("path")
+    return path if isinstance(path, str) else None
