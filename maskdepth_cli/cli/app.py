@@ -9,6 +9,7 @@ import typer
 from maskdepth_cli.cli.evaluate import evaluate
 from maskdepth_cli.cli.gallery import gallery
 from maskdepth_cli.cli.models import models
+from maskdepth_cli.cli.pointcloud import pointcloud
 from maskdepth_cli.cli.predict import predict
 from maskdepth_cli.cli.refine import refine
 from maskdepth_cli.cli.train import train
@@ -45,5 +46,6 @@ app.command()(refine)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(gallery)
+app.command()(pointcloud)
 app.add_typer(models, name="models")
 app.command()(train)

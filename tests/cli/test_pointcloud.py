@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from plyfile import PlyData
+
+from maskdepth_cli.errors import ExitCode
+
+
+@pytest.fixture
+def scene(tmp_path):
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 255, (30, 40, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
+    distance = random.uniform(2, 6, (30, 40)).astype(np.float32)
+    np.save(tmp_path / "metric.npy", distance)
+    np.save(tmp_path / "inverse.npy", 7 + 3 / distance)
+    return tmp_path, photo, distance
+
+
+def read(path):
+    ply = PlyData.read(path)
+    assert (ply.text, ply.byte_order) == (False, "<")
+    vertex = ply["vertex"]
+    positions = np.stack([vertex[name] for name in "xyz"], axis=1)
+    return positions, np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)
+
+
+def test_metric_depth_goes_back_through_the_camera(scene, maskdepth):
+    folder, photo, distance = scene
+    arguments = [str(folder / "photo.png"), str(folder / "metric.npy"), "--depth-kind", "depth"]
+    ended = maskdepth("pointcloud", *arguments, "--focal", "50")
+    assert ended.code == ExitCode.OK
+    assert "1200 points" in ended.err
+    (x, y, z), colors = read(folder / "metric.ply")[0].T, read(folder / "metric.ply")[1]
+    np.testing.assert_allclose(-z, distance.ravel(), rtol=1e-5)
+    columns, rows = np.meshgrid(np.arange(40), np.arange(30))
+    np.testing.assert_allclose(20 - 50 * x / z, columns.ravel() + 0.5, rtol=1e-4)
+    np.testing.assert_allclose(15 + 50 * y / z, rows.ravel() + 0.5, rtol=1e-4)
+    np.testing.assert_array_equal(colors, photo.reshape(-1, 3))
+
+
+def test_relative_depth_gets_its_scale_from_near_and_far(scene, maskdepth):
+    folder, _, distance = scene
+    arguments = [str(folder / "photo.png"), str(folder / "inverse.npy")]
+    target = folder / "new" / "points.ply"
+    ends = ["--near", str(distance.min()), "--far", str(distance.max())]
+    ended = maskdepth("pointcloud", *arguments, *ends, "-o", str(target))
+    assert ended.code == ExitCode.OK
+    # With the true distances at both ends, the unknown scale and offset are gone.
+    np.testing.assert_allclose(-read(target)[0][:, 2], distance.ravel(), rtol=1e-4)
+    mask = np.zeros((30, 40), np.uint8)
+    mask[:10] = 255
+    cv2.imwrite(str(folder / "mask.png"), mask)
+    maskdepth("pointcloud", *arguments, "--mask", str(folder / "mask.png"), "-o", str(target))
+    assert len(read(target)[0]) == 400
+
+
+def test_layers_share_the_range_of_the_whole(scene, maskdepth):
+    folder, _, _ = scene
+    np.save(folder / "layer.npy", np.full((30, 40), 8, np.float32))
+    arguments = [str(folder / "photo.png"), str(folder / "layer.npy"), "--near", "1", "--far", "2"]
+    maskdepth("pointcloud", *arguments, "--range-of", str(folder / "inverse.npy"))
+    inverse = np.load(folder / "inverse.npy")
+    share = (8 - inverse.min()) / (inverse.max() - inverse.min())
+    expected = 1 / (0.5 + share * 0.5)
+    np.testing.assert_allclose(-read(folder / "layer.ply")[0][:, 2], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--near", "5", "--far", "2"], ExitCode.USAGE, "--near"),
+        (["--depth-kind", "depth", "--near", "5"], ExitCode.USAGE, "inverse"),
+        (["--mask", "black.png"], ExitCode.SOME_FAILED, "no point"),
+        (["--mask", "missing.png"], ExitCode.SOME_FAILED, "missing.png"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(scene, maskdepth, monkeypatch, more, code, words):
+    folder, _, _ = scene
+    monkeypatch.chdir(folder)
+    cv2.imwrite("black.png", np.zeros((30, 40), np.uint8))
+    ended = maskdepth("pointcloud", "photo.png", "inverse.npy", *more)
+    assert ended.code == code
+    assert words in ended.err
+    assert not (folder / "inverse.ply").exists()
