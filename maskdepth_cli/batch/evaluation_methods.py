@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 INITIAL = "initial"
 FILES = "files"
+OURS = "ours"
 LAYERED_OURS = "layered-ours"
 # Without options; `all` stands for them. Those whose weights are not here are left out.
 DEFAULT_METHODS = (
-    "ours",
+    OURS,
     "direct-composite",
     "direct-paired",
     "layered-propagation",
@@ -38,7 +39,7 @@ DEFAULT_METHODS = (
 )
 # Embedded weights of each network method; None: the user has to name a file.
 NETWORKS: dict[str, str | None] = {
-    "ours": DEFAULT_WEIGHTS,
+    OURS: DEFAULT_WEIGHTS,
     "direct-composite": f"{DEFAULT_WEIGHTS}-direct-composite",
     "direct-paired": f"{DEFAULT_WEIGHTS}-direct-paired",
     LAYERED_OURS: f"{DEFAULT_WEIGHTS}-stage1",
@@ -191,7 +192,7 @@ def make_method(text: str, settings: Mapping[str, Any]) -> Method:
     if name in _CLASSICAL:
         build, converters = _CLASSICAL[name]
         options = _parse(text, rest, converters)
-        shared = {key: settings[key] for key in ("min_instance_share",) if key in settings}
+        shared = {key: settings[key] for key in ("min_instance_share", "merge") if key in settings}
         instance = build(**options, **shared)
         decisive = {"class": type(instance).__name__, **asdict(cast(Any, instance))}
         label = _label(name, options)
@@ -217,7 +218,9 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
     if weights is None:
         raise WeightsError(f"--method {text}: name the weights, as {name}:FILE")
     kernel = options.pop("kernel", 5)
-    chosen = {**settings, **options}
+    # The compared methods merge instances as the paper does, unless one rule is asked for.
+    rule = {} if name == OURS else {"merge": "largest"}
+    chosen = {**rule, **settings, **options}
     decisive = {"weights": weights_id(weights), **chosen}
     for aside in ("batch_size", "device"):
         decisive.pop(aside, None)

@@ -155,6 +155,14 @@ def evaluate(
     min_instance_share: Annotated[
         float, typer.Option(min=0, max=1, help="Leave out instances that cover less of a frame.")
     ] = 0.01,
+    merge: Annotated[
+        options.Merge | None,
+        typer.Option(
+            help="Merge several masks by this rule in all methods "
+            "[default: own in ours, largest, the paper's, in the compared methods].",
+            show_default=False,
+        ),
+    ] = None,
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
     workers: options.Workers = 2,
@@ -186,6 +194,7 @@ def evaluate(
         "min_instance_share": min_instance_share,
         "device": device.value,
         "precision": precision.value,
+        **({"merge": merge.value} if merge else {}),
     }
     methods, notes = parse_methods(tuple(method or ()), network)
     frames = open_dataset(

@@ -36,6 +36,13 @@ class Device(str, Enum):
     MPS = "mps"
 
 
+class Merge(str, Enum):
+    """How the refinements of several masks become one."""
+
+    OWN = "own"
+    LARGEST = "largest"
+
+
 class Precision(str, Enum):
     """Numbers that networks compute with."""
 
@@ -63,6 +70,23 @@ Inputs = Annotated[
 Run = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="Target folder of an earlier run.", show_default=False),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAMES]...",
+        help="Photos of that run, as its manifest calls them [default: all].",
+        show_default=False,
+    ),
+]
+Photos = Annotated[
+    Path | None,
+    typer.Option(
+        "--photos",
+        metavar="DIR",
+        help="Where the run's photos are now [default: where the run found them].",
+        show_default=False,
+    ),
 ]
 Output = Annotated[
     Path,

@@ -82,6 +82,14 @@ def refine(
             show_default=False,
         ),
     ] = None,
+    merge: Annotated[
+        options.Merge | None,
+        typer.Option(
+            help="Several masks for a photo. own: a pixel follows the mask that covers it "
+            "(the default); largest: the largest change wins, as in the paper.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Masks computed at once [default: 8].", show_default=False),
@@ -109,6 +117,7 @@ def refine(
         "working_size": working_size,
         "keep": keep.value if keep else None,
         "min_instance_share": min_instance_share,
+        "merge": merge.value if merge else None,
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskdepth_cli.engine.fills import fill_nearest, fill_telea
 from maskdepth_cli.engine.filters import bilateral_median, guided_filter, guided_median
-from maskdepth_cli.engine.instances import MIN_SHARE, instance_masks, merge_instances
+from maskdepth_cli.engine.instances import MIN_SHARE, MergeRule, instance_masks, merge_instances
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
 
@@ -27,9 +27,12 @@ class Baseline(ABC):
     ----------
     min_instance_share : float
         Instances of a map that cover less of it are left out.
+    merge : {"largest", "own"}
+        How several masks are merged; `largest` is how the paper compares these methods.
     """
 
     min_instance_share: float = field(default=MIN_SHARE, kw_only=True)
+    merge: MergeRule = field(default="largest", kw_only=True)
 
     def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Refine with one mask.
@@ -72,7 +75,7 @@ class Baseline(ABC):
     def refine_instances(
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
-        """Refine with every instance above ``min_instance_share``, merged by largest change.
+        """Refine with every instance above ``min_instance_share``, merged pixel by pixel.
 
         Parameters
         ----------
@@ -82,7 +85,8 @@ class Baseline(ABC):
             (H, W) ids, 0 = none; or masks (H, W).
         """
         masks = instance_masks(instances, self.min_instance_share)
-        return merge_instances(depth, (self.refine(image, depth, mask) for mask in masks))
+        results = (self.refine(image, depth, mask) for mask in masks)
+        return merge_instances(depth, results, self.merge)
 
     @abstractmethod
     def _layers(

@@ -83,7 +83,7 @@ class Refiner:
     def refine_instances(
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
-        """Refine with every instance of a map, or with several masks, merged by largest change.
+        """Refine with every instance of a map, or with several masks, merged pixel by pixel.
 
         Parameters
         ----------
@@ -93,7 +93,8 @@ class Refiner:
             (H, W) ids, 0 = none, instances above ``min_instance_share``; or masks.
         """
         masks = instance_masks(instances, self.settings.min_instance_share)
-        return merge_instances(depth, self._refine_each(image, depth, masks))
+        results = self._refine_each(image, depth, masks)
+        return merge_instances(depth, results, self.settings.merge)
 
     def _refine_each(
         self, image: Image, depth: InverseDepth, masks: Iterator[Mask]

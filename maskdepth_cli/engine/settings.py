@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from maskdepth_cli.engine.instances import MIN_SHARE
+from maskdepth_cli.engine.instances import MIN_SHARE, MergeRule
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class RefineSettings:
     keep_dilation: float = 0.025  # reach of the band around the boundary, of the long side
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
     min_instance_share: float = MIN_SHARE
+    merge: MergeRule = "own"  # of several masks; largest: the paper's
     batch_size: int = 8  # masks whose two passes run at once
     device: str = "auto"
     precision: str = "auto"

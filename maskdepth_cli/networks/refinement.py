@@ -99,7 +99,7 @@ class RefinementNetwork(nn.Module):
             return logit
         interior = -functional.max_pool2d(-mask, 2 * RIM + 1, stride=1, padding=RIM)
         trust = torch.sigmoid(logit + TRUST_PRIOR * (2 * interior - 1))
-        completed = push_pull(depth, mask * trust)
+        completed = push_pull(depth, mask * trust, mask)
         known = torch.cat([completed, completed - depth, trust, mask], dim=1)
         return completed + self.residual(torch.cat([features, known], dim=1)).float()
 

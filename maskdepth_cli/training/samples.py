@@ -248,7 +248,8 @@ def _augment(
     """JPEG, grayscale, brightness, contrast and saturation; returns (3, S, S) in [0, 1]."""
     if rng.random() < data.jpeg_share:
         quality = int(rng.integers(30, 95))
-        rgb = cv2.imdecode(cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1)
+        encoded = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        rgb = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
     image = rgb.astype(np.float32) / 255
     gray = image @ np.array([0.299, 0.587, 0.114], np.float32)
     brightness, contrast, saturation = rng.uniform(1 - data.jitter, 1 + data.jitter, 3)

@@ -202,8 +202,8 @@ class Trainer:
                 path = self.folder / f"not-finite-{self.iteration}.pt"
                 torch.save(batch, path)
                 raise MaskdepthError(
-                    f"the loss is {float(loss)} at iteration {self.iteration}; the batch is saved "
-                    f"as {path}. Lower the learning rate and run again: it resumes before this."
+                    f"the loss is {float(loss.detach())} at iteration {self.iteration}; the batch "
+                    f"is saved as {path}. Lower the learning rate and run again: it resumes before this."
                 )
             (loss / len(batches)).backward()
             total += float(loss.detach()) / len(batches)

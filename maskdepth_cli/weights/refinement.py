@@ -8,14 +8,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state
+from maskdepth_cli.weights.registry import find_entry
+from maskdepth_cli.weights.released import is_released, load_released
+from maskdepth_cli.weights.store import fetch_entry
 from maskdepth_cli.weights.tensors import load_tensors
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from maskdepth_cli.networks.refinement import RefinementNetwork
 
 EMBEDDED = Path(__file__).parent / "embedded"
 # Released refinement weights in EMBEDDED, by name, with their SHA-256.
-RELEASED = {"tiny": ""}
+RELEASED = {"tiny": "02119df768543a426de99d5ef4ba28dd8afdf3de18e29791575d229b7dddb3b9"}
+
+
+def load_refinement(path: Path) -> nn.Module:
+    """Load a refinement network of ours, or the authors' released one, told by their keys.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing or damaged, or holds another network.
+    """
+    if path.suffix == SAFETENSORS and load_tensors(path)[1]:
+        return load_network(path)
+    state = load_state(path)
+    if is_released(state):
+        return load_released(state, path)
+    raise WeightsError(
+        f"{path}: neither refinement weights of this package nor the authors' released checkpoint"
+    )
 
 
 def load_network(path: Path) -> RefinementNetwork:
@@ -48,7 +72,7 @@ def first_line(error: Exception) -> str:
 
 
 def find_weights(weights: str | os.PathLike[str]) -> Path:
-    """Resolve a name of embedded weights, or a file, to a path; embedded files are verified.
+    """Resolve a name of embedded or registered weights, or a file, to a path.
 
     Raises
     ------
@@ -64,6 +88,8 @@ def find_weights(weights: str | os.PathLike[str]) -> Path:
         return path
     if (path := Path(weights)).is_file():
         return path
+    if entry := find_entry(os.fspath(weights), "refinement"):
+        return fetch_entry(entry)
     raise WeightsError(
         f"{path}: no such weights; give a safetensors file or one of {', '.join(RELEASED)}"
     )

@@ -202,14 +202,23 @@ def test_batching_does_not_change_results():
     np.testing.assert_allclose(one.depth, all_.depth, atol=1e-4)
 
 
-def test_instances_are_merged_by_the_largest_change(refiner):
+def largest_change(depth, results):
+    changes = np.stack([np.abs(r.depth - depth) for r in results])
+    return np.choose(changes.argmax(0), [r.depth for r in results])
+
+
+@pytest.mark.parametrize("merge", ["own", "largest"])
+def test_instances_are_merged_by_their_rule(refiner, merge):
     image, depth, _ = scene(1)
     instances = np.zeros(depth.shape, np.int32)
     instances[20:60, 20:50], instances[20:60, 50:90], instances[0:2, 0:3] = 7, 300, 9
-    merged = refiner.refine_instances(image, depth, instances)
+    one = Refiner(refiner.network, replace(refiner.settings, merge=merge))
+    merged = one.refine_instances(image, depth, instances)
     each = [refiner.refine(image, depth, (instances == i).astype(np.float32)) for i in (7, 300)]
-    changes = np.stack([np.abs(r.depth - depth) for r in each])
-    expected = np.choose(changes.argmax(0), [r.depth for r in each])
+    expected = largest_change(depth, each)
+    if merge == "own":
+        for identity, result in zip((7, 300), each, strict=True):
+            expected = np.where(instances == identity, result.depth, expected)
     np.testing.assert_allclose(merged.depth, expected, atol=1e-4)
 
 
@@ -220,16 +229,25 @@ def test_instances_of_one_percent_or_less_are_left_out():
     assert [mask.sum() for mask in masks] == [11]
 
 
-def test_merging_keeps_the_earlier_of_equal_changes_and_ignores_nan():
+def flat(values, mask=(1, 1, 1)):
+    array, mask = np.array([values], np.float32), np.array([mask], np.float32)
+    return RefinedDepth(array, array, array, mask, array != 0)
+
+
+@pytest.mark.parametrize("rule", ["own", "largest"])
+def test_merging_keeps_the_earlier_of_equal_changes_and_ignores_nan(rule):
     depth = np.array([[0, 0, np.nan]], np.float32)
-
-    def result(values):
-        array = np.array([values], np.float32)
-        return RefinedDepth(array, array, array, np.ones((1, 3), np.float32), array != 0)
-
-    merged = merge_instances(depth, [result([1, 1, np.nan]), result([-1, -2, np.nan])])
+    merged = merge_instances(depth, [flat([1, 1, np.nan]), flat([-1, -2, np.nan])], rule)
     np.testing.assert_array_equal(merged.depth, [[1, -2, np.nan]])
     np.testing.assert_array_equal(merged.foreground[0, :2], [1, -2])
+
+
+def test_a_pixel_follows_its_own_mask_even_against_a_larger_change():
+    depth = np.zeros((1, 3), np.float32)
+    results = [flat([9, 9, 9], (0, 0, 1)), flat([1, 1, 1], (0, 1, 0)), flat([5, 5, 5], (0, 1, 0))]
+    np.testing.assert_array_equal(merge_instances(depth, results, "own").depth, [[9, 5, 9]])
+    np.testing.assert_array_equal(merge_instances(depth, results[::-1], "own").depth, [[9, 5, 9]])
+    np.testing.assert_array_equal(merge_instances(depth, results, "largest").depth, [[9, 9, 9]])
 
 
 def test_no_instance_returns_the_input(refiner):

@@ -59,3 +59,26 @@ def test_gradients_reach_values_and_weights():
     push_pull(values, weights).square().sum().backward()
     assert values.grad.abs().min() > 0
     assert weights.grad.abs().max() > 0
+
+
+def test_a_region_far_from_any_weight_keeps_its_own_mean():
+    """A bar without weight beside one weighty pixel of another value."""
+    values = torch.zeros(1, 1, 64, 256)
+    values[..., :8] = 9.0
+    values[..., 8:] = 2.0
+    weights, region = torch.zeros_like(values), torch.ones_like(values)
+    weights[..., 32, 4] = 1.0
+    free, held = push_pull(values, weights), push_pull(values, weights, region)
+    assert free.min() > 8.9  # one pixel fills everything
+    assert held[0, 0, 32, 4] == 9
+    profile = held[0, 0, 32, [4, 20, 60, 120, 200, 250]]
+    assert (profile.diff() < 0).all()  # its influence fades with the distance
+    assert profile[-1] < 3
+
+
+def test_a_region_hardly_matters_where_there_is_weight():
+    generator = torch.Generator().manual_seed(1)
+    values = torch.rand(1, 1, 64, 64, generator=generator)
+    weights = (torch.rand(1, 1, 64, 64, generator=generator) < 0.2).float()
+    change = push_pull(values, weights, torch.ones_like(values)) - push_pull(values, weights)
+    assert change.abs().max() < 0.02

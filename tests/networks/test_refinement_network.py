@@ -47,7 +47,7 @@ def test_untrained_completion_is_a_classical_completion(completion):
     # Trust is the logistic of +-3 inside and outside the layer eroded by 3 pixels.
     trust = torch.full_like(mask, 1 / (1 + torch.e**3))
     trust[..., 16 + 3 : 32 - 3, 24 + 3 : 57 - 3] = 1 / (1 + torch.e**-3)
-    expected = push_pull(depth, mask * trust)
+    expected = push_pull(depth, mask * trust, mask)
     assert torch.allclose(completion(depth, mask, rgb), expected, atol=1e-4)
 
 
