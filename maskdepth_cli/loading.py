@@ -19,7 +19,8 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
     Parameters
     ----------
     weights : str or path
-        Name of embedded weights (``"tiny"``), or a safetensors file of this package.
+        Name of embedded weights (``"tiny"``), a safetensors file of this package, or the paper
+        authors' released checkpoint.
     **settings
         Fields of `RefineSettings`, such as ``device="cpu"`` or ``working_size=640``.
 
@@ -37,9 +38,9 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
     """
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.settings import RefineSettings
-    from maskdepth_cli.weights.refinement import find_weights, load_network
+    from maskdepth_cli.weights.refinement import find_weights, load_refinement
 
-    return Refiner(load_network(find_weights(weights)), RefineSettings(**settings))
+    return Refiner(load_refinement(find_weights(weights)), RefineSettings(**settings))
 
 
 def weights_id(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS) -> str:
