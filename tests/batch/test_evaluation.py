@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import trees
 
-from maskdepth_cli.batch import evaluation_report, evaluation_tables
+from maskdepth_cli.batch import evaluation_methods, evaluation_report, evaluation_tables
 from maskdepth_cli.batch.evaluation import EvaluationSettings, Row, evaluate_method
 from maskdepth_cli.batch.evaluation_methods import Method, make_method, parse_methods
 from maskdepth_cli.batch.evaluation_run import (
@@ -154,9 +154,11 @@ def test_bad_methods_are_refused_in_one_line(text, message):
 
 
 def test_missing_weights_fail_where_named_and_are_noted_otherwise(monkeypatch):
-    from maskdepth_cli.weights import refinement
-
-    monkeypatch.setattr(refinement, "RELEASED", {})
+    nowhere = {
+        name: None if name == "ours-stage2" else "no-such-weights"
+        for name in evaluation_methods.NETWORKS
+    }
+    monkeypatch.setattr(evaluation_methods, "NETWORKS", nowhere)
     with pytest.raises(WeightsError):
         make_method("layered-ours", CPU)
     with pytest.raises(WeightsError, match="ours-stage2:FILE"):
