@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.cli.bokeh import bokeh
 from maskdepth_cli.cli.evaluate import evaluate
+from maskdepth_cli.cli.export import export
 from maskdepth_cli.cli.gallery import gallery
 from maskdepth_cli.cli.models import models
 from maskdepth_cli.cli.pointcloud import pointcloud
@@ -46,6 +48,8 @@ app.command()(refine)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(gallery)
+app.command()(bokeh)
+app.command()(export)
 app.command()(pointcloud)
 app.add_typer(models, name="models")
 app.command()(train)
