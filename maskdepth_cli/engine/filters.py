@@ -14,8 +14,8 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 Value = TypeVar("Value", np.bool_, np.float32)
 
-# Window values held at once by a median: bounds its memory at about 300 MB.
-CHUNK = 8_000_000
+# Window values held at once by a median: they fit into the cache, and memory is bounded.
+CHUNK = 500_000
 
 
 def windowed_median(
@@ -164,7 +164,8 @@ def guided_median(
 
     def weigh(y: NDArray[np.intp], x: NDArray[np.intp]) -> FloatArray:
         centre = image[y, x][..., None, None]
-        distance = np.square(colours[y, x] - centre).sum(axis=1)
+        difference = colours[y, x] - centre  # (N, 3, size, size)
+        distance = np.einsum("ncij,ncij->nij", difference, difference)
         side = 1 - np.abs(sides[y, x] - mask[y, x][:, None, None])
         weights = side * np.exp(-distance / (2 * sigma**2))
         return np.asarray(weights.reshape(len(y), -1), dtype=np.float32)
