@@ -23,8 +23,6 @@ from maskdepth_cli.viewing.pictures import write_picture
 
 OBJECT, BACKGROUND = "object", "background"
 
-Focus = tuple[float, float]
-
 
 @dataclass(frozen=True)
 class BokehRequest:
@@ -39,9 +37,10 @@ class BokehRequest:
     photos
         Where they are, if not where the run found them.
     focus
-        `object` (all of it), `background` (its middle), or a point as `X,Y`; None: the object.
+        `object` (all of it is sharp), `background` (its middle), or a point as `X,Y`; None: the
+        object, unless there is a mask.
     focus_mask
-        All that this mask covers is to be sharp.
+        Focus on the middle of what this mask covers.
     aperture
         Radius of the largest blur as a share of the photo's long side.
     highlights
@@ -58,6 +57,11 @@ class BokehRequest:
     aperture: float = 0.015
     highlights: float = 0.0
     max_megapixels: float = 200
+
+    @property
+    def on_object(self) -> bool:
+        """Whether the object is what is to be sharp."""
+        return self.focus == OBJECT or (self.focus is None and self.focus_mask is None)
 
     def point(self) -> tuple[int, int] | None:
         """Return the point of `focus`, None where it names a layer.
@@ -126,23 +130,23 @@ class BokehWorker:
         self._layered = layered
         self._folder = folder
 
-    def load(self, job: Job) -> tuple[LayeredPhoto, Focus]:
-        """Read a photo, its layers, and the range of inverse depth in focus."""
+    def load(self, job: Job) -> tuple[LayeredPhoto, float]:
+        """Read a photo, its layers, and the inverse depth in focus."""
         photo = self._layered.load(job, self._request.max_megapixels)
         return photo, self._focus(job, photo)
 
-    def compute(self, loaded: Sequence[tuple[LayeredPhoto, Focus]]) -> list[tuple[Image, Focus]]:
+    def compute(self, loaded: Sequence[tuple[LayeredPhoto, float]]) -> list[tuple[Image, float]]:
         """Blur photos one after the other."""
         return [(self._blur(photo, focus), focus) for photo, focus in loaded]
 
-    def save(self, job: Job, result: tuple[Image, Focus]) -> dict[str, Any]:
+    def save(self, job: Job, result: tuple[Image, float]) -> dict[str, Any]:
         """Write the picture."""
         picture, focus = result
         (_, place), *_ = job.outputs
         write_picture(self._folder / place, np.rint(picture * 255).astype(np.uint8))
-        return {"focus": list(focus)}
+        return {"focus": focus}
 
-    def _blur(self, photo: LayeredPhoto, focus: Focus) -> Image:
+    def _blur(self, photo: LayeredPhoto, focus: float) -> Image:
         aperture = self._request.aperture * max(photo.mask.shape)
         return bokeh(
             photo.image,
@@ -152,31 +156,29 @@ class BokehWorker:
             focus,
             aperture=aperture,
             highlights=self._request.highlights,
+            object_sharp=self._request.on_object,
         )
 
-    def _focus(self, job: Job, photo: LayeredPhoto) -> Focus:
+    def _focus(self, job: Job, photo: LayeredPhoto) -> float:
         height, width = photo.mask.shape
         if point := self._request.point():
             x, y = point
             if not (0 <= x < width and 0 <= y < height):
                 raise InputFileError(f"{shown(job.name)}: {x},{y} is not in its {width}x{height}")
-            return _range(photo.depth[y : y + 1, x : x + 1], None, f"{x},{y}")
+            return _median(photo.depth[y : y + 1, x : x + 1], None, f"{x},{y}")
         for path in job.paths("focus"):
             mask = read_mask(path, max_megapixels=self._request.max_megapixels)
             mask = match_size(mask, (width, height), what="mask", path=path)
-            return _range(photo.depth, mask, shown(path))
+            return _median(photo.depth, mask, shown(path))
         if self._request.focus == BACKGROUND:
-            return _range(photo.background, 1 - photo.mask, "the background", (50, 50))
-        return _range(photo.foreground, photo.mask, "the object")
+            return _median(photo.background, 1 - photo.mask, "the background")
+        return _median(photo.foreground, photo.mask, "the object")
 
 
-def _range(
-    depth: InverseDepth, mask: Mask | None, what: str, percentiles: tuple[int, int] = (1, 99)
-) -> Focus:
-    """Return percentiles of the known inverse depth under a mask."""
+def _median(depth: InverseDepth, mask: Mask | None, what: str) -> float:
+    """Return the median of the known inverse depth under a mask."""
     values = depth.ravel() if mask is None else depth[mask >= 0.5]
     values = values[np.isfinite(values)]
     if not values.size:
         raise InputFileError(f"no known depth to focus on at {what}; give --focus X,Y")
-    low, high = np.percentile(values, percentiles)
-    return float(low), float(high)
+    return float(np.median(values))

@@ -26,7 +26,7 @@ def bokeh(
     focus_mask: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="All that this mask covers is sharp.", show_default=False
+            metavar="FILE", help="Focus on the middle of what this mask covers.", show_default=False
         ),
     ] = None,
     aperture: Annotated[

@@ -35,9 +35,10 @@ def bokeh(
     foreground: InverseDepth,
     background: InverseDepth,
     mask: Mask,
-    focus: tuple[float, float],
+    focus: float,
     *,
     aperture: float,
+    object_sharp: bool = False,
     highlights: float = 0.0,
 ) -> Image:
     """Blur what is out of focus, each layer for itself; then the object lies over the background.
@@ -56,9 +57,11 @@ def bokeh(
     mask
         Object (H, W) in [0, 1]; it is before the background, whatever the depths say.
     focus
-        The lowest and the highest inverse depth that is sharp; equal for a real lens.
+        Inverse depth that is sharp.
     aperture
         Radius of the blur, in pixels, at a difference of the scene's whole range.
+    object_sharp
+        Keep all of the object sharp, as no lens does: a portrait as people want it.
     highlights
         How much brighter highlights are before they are blurred; 0: as in the photo.
 
@@ -73,7 +76,7 @@ def bokeh(
 
     def place(depth: InverseDepth) -> Plane:
         known = np.clip(np.where(np.isfinite(depth), depth, low), low, high)
-        radius = (known - np.clip(known, *focus)) / (high - low) * aperture
+        radius = (known - focus) / (high - low) * aperture
         beyond = np.sign(radius) * np.maximum(np.abs(radius) - _SHARP, 0)
         return np.interp(beyond, levels, np.arange(len(levels))).astype(np.float32)
 
@@ -82,7 +85,8 @@ def bokeh(
     untouched = np.where(mask[..., None] > 0, plate, image)
     everywhere = np.ones_like(mask)
     back = _Layer(to_linear(untouched), _lit(plate, highlights), everywhere, place(background))
-    front = _Layer(to_linear(own), _lit(own, highlights), mask, place(foreground))
+    nearby = np.full_like(foreground, focus) if object_sharp else foreground
+    front = _Layer(to_linear(own), _lit(own, highlights), mask, place(nearby))
     light, _ = _blurred(back, levels)
     over, alpha = _blurred(front, levels)
     return from_linear(np.clip(over + light * (1 - alpha), 0, 1))

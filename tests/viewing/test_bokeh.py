@@ -6,7 +6,7 @@ import pytest
 from maskdepth_cli.viewing.bokeh import bokeh
 
 SHAPE = (80, 100)
-FAR, NEAR = (1.0, 1.0), (3.0, 3.0)
+FAR, NEAR = 1.0, 3.0
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_disc_of_the_asked_radius():
     depth = flat.copy()
     depth[0, 0] = 0
     depth[:, 31:] = 1  # gives the scene its range; the bright pixel lies at the far end
-    result = bokeh(image, depth, depth, flat, (1, 1), aperture=8)
+    result = bokeh(image, depth, depth, flat, 1, aperture=8)
     lit = result[..., 0] > 0.01
     lit[:, 31:] = False
     assert np.ptp(np.nonzero(lit)[0]) == pytest.approx(16, abs=1)
@@ -66,7 +66,7 @@ def test_two_depths_of_one_layer_do_not_let_the_light_through():
     depth = np.tile(np.linspace(0, 1, SHAPE[1], dtype=np.float32), (SHAPE[0], 1))
     none = np.zeros(SHAPE, np.float32)
     for focus in (0.0, 0.4, 1.0):
-        result = bokeh(image, depth, depth, none, (focus, focus), aperture=12)
+        result = bokeh(image, depth, depth, none, focus, aperture=12)
         np.testing.assert_allclose(result, 0.5, atol=1e-4)
 
 
@@ -107,3 +107,14 @@ def test_unknown_depth_is_far(scene):
     np.testing.assert_allclose(
         result, bokeh(*scene[:2], np.ones_like(mask), mask, NEAR, aperture=6), atol=1e-5
     )
+
+
+def test_all_of_an_object_can_be_kept_sharp(scene):
+    image, foreground, background, mask = scene
+    foreground[:, :45] = 1.5
+    inside = mask == 1
+    lens = bokeh(image, foreground, background, mask, 3, aperture=8)
+    portrait = bokeh(image, foreground, background, mask, 3, aperture=8, object_sharp=True)
+    assert np.abs(lens - image)[inside].max() > 0.1
+    np.testing.assert_allclose(portrait[inside], image[inside], atol=1e-5)
+    assert portrait[~inside][:, 1].std() < 0.5 * image[~inside][:, 1].std()
