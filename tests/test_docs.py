@@ -1,0 +1,184 @@
+"""Every command in README.md and docs/ runs, or stands here with the reason why not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import command_server
+import cv2
+import numpy as np
+import pytest
+import trees
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+NOT_RUN = {
+    r"make (demo|test|check)\b": "installs the package; `make check` itself runs these tests",
+    r"(python -m )?pip install\b": "installs from the network",
+    r"maskdepth models pull\b": "downloads",
+    r"maskdepth refine .*--model (?!lite)": "needs a network that is downloaded",
+    r"maskdepth predict .*--model (?!lite)": "needs a network that is downloaded",
+    r"maskdepth (refine|predict) .*--weights (authors|dpt_large)": "needs weights from elsewhere",
+    r"maskdepth train\b": "takes hours; tests/training runs short recipes",
+    r"maskdepth evaluate\b": "needs data sets; tests/cli/test_evaluate.py runs it on small ones",
+    r"maskdepth( [a-z]+)* [A-Z]+\b|.* \.\.\.$": "a pattern with a placeholder",
+    r"maskdepth (refine|evaluate|predict|train|models|gallery|bokeh|export)$": "names a command",
+    r"git clone\b": "needs the network",
+}
+"""Beginning of a command, as a pattern, to the reason why it is not run."""
+
+
+def blocks(page):
+    """Yield language and text of fenced and indented blocks, in order."""
+    pattern = r"^```(\w*)\n([\s\S]*?)^```$|(?<=\n\n)((?:    .+\n)+)"
+    for found in re.finditer(pattern, page.read_text("utf-8"), re.MULTILINE):
+        language, fenced, indented = found.groups()
+        if indented:
+            yield "sh", re.sub(r"^    ", "", indented, flags=re.MULTILINE)
+        else:
+            yield language, fenced
+
+
+def commands(page):
+    """Yield every shell command: of blocks, and of code within lines that begins with ours."""
+    for language, text in blocks(page):
+        if language in ("sh", "bash", "console"):
+            lines = text.replace("\\\n", " ").splitlines()
+            yield from (line.removeprefix("$ ") for line in lines if line.strip())
+    prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for code in re.findall(r"`([^`\n]+)`", prose):
+        command = code.replace("\\|", "|")
+        if re.match(r"maskdepth [a-z]|.*\| maskdepth ", command):
+            yield command
+
+
+def reason(command):
+    """Return why a command is not run, None where it is."""
+    return next((why for begin, why in NOT_RUN.items() if re.match(begin, command)), None)
+
+
+def write(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), pixels)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with small inputs, named as the documentation names them."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:48, :64]
+    inside = (rows - 24) ** 2 + (columns - 32) ** 2 < 14**2
+    blurred = cv2.GaussianBlur(1 + inside.astype(np.float32), (0, 0), 2)
+    for name in ("tree", "x/tree", "x/hut"):
+        photo = random.integers(60, 120, (48, 64, 3)) + 100 * inside[..., None]
+        write(tmp_path / f"photos/{name}.jpg", photo.astype(np.uint8))
+        write(tmp_path / f"masks/{name}.png", inside.astype(np.uint8) * 255)
+        write(tmp_path / f"maps/{name}.png", inside.astype(np.uint8) * 3)
+        write(tmp_path / f"depths/{name}.png", (blurred * 20000).astype(np.uint16))
+    trees.generic(tmp_path / "set")
+    shutil.copytree(tmp_path / "set/depth", tmp_path / "set/initial")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Return untrained weights: the commands are tested here, not what the network has learnt."""
+    import torch
+
+    from maskdepth_cli.networks.config import RefinementConfig
+    from maskdepth_cli.networks.refinement import RefinementNetwork
+    from maskdepth_cli.weights.tensors import save_tensors
+
+    torch.manual_seed(0)
+    config = RefinementConfig(
+        embed_dims=(8, 8, 8, 8),
+        depths=(1, 1, 1, 1),
+        heads=(1, 1, 1, 1),
+        decoder_channels=8,
+        low_level_half=4,
+        head_channels=4,
+        form="completion",
+    )
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    save_tensors(path, RefinementNetwork(config).state_dict(), asdict(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, weights):
+    """Return an environment whose `maskdepth` is this package's, quick to start."""
+    place = tmp_path_factory.mktemp("bin")
+    address = str(place / "socket")
+    client = place / "maskdepth"
+    client.write_text(command_server.CLIENT.format(python=sys.executable, address=address))
+    client.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, command_server.__file__, address, str(weights)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    yield os.environ | {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_run(page, folder, environment):
+    wanted = [command for command in dict.fromkeys(commands(page)) if not reason(command)]
+    for command in wanted:
+        if any(f"{tool} " in command and not shutil.which(tool) for tool in ("jq", "parallel")):
+            continue
+        ended = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_python_runs(page, folder, weights, monkeypatch):
+    import maskdepth_cli.weights.refinement as refinement_weights
+    from maskdepth_cli.files.depths import write_depth
+
+    known = refinement_weights.find_weights
+    monkeypatch.setattr(
+        refinement_weights, "find_weights", lambda name: known(weights if name == "tiny" else name)
+    )
+    monkeypatch.chdir(folder)
+    depth = np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64)
+    write_depth("depth.png", depth, format="png")
+    mask = np.zeros((48, 64), np.float32)
+    mask[10:30, 20:40] = 1
+    names = {"image": np.zeros((48, 64, 3), np.float32), "depth": depth, "mask": mask}
+    for language, text in blocks(page):
+        if language == "python":
+            exec(compile(text, str(page), "exec"), dict(names))
+
+
+def test_the_documentation_has_commands():
+    found = [command for page in PAGES for command in commands(page)]
+    run = [command for command in found if not reason(command)]
+    assert len(run) > 15
+    assert {"refine", "gallery", "pointcloud", "bokeh", "export"} <= {
+        word for command in run for word in command.split()[1:2]
+    }
+
+
+def test_every_reason_is_needed():
+    found = [command for page in PAGES for command in commands(page)]
+    always = {r"git clone\b", r"maskdepth train\b", r"maskdepth evaluate\b"}
+    for pattern in NOT_RUN:
+        assert pattern in always or any(re.match(pattern, command) for command in found), pattern
