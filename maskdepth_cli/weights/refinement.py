@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "embedded"
 # Released refinement weights in EMBEDDED, by name, with their SHA-256.
-RELEASED = {"tiny": "02119df768543a426de99d5ef4ba28dd8afdf3de18e29791575d229b7dddb3b9"}
+RELEASED = {"tiny": "ccb583d3d5ddf024fba88345a7c5473f00c9bf2b14905d2e7ff4771f3d04847a"}
 
 
 def load_refinement(path: Path) -> nn.Module:
