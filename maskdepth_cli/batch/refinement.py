@@ -108,8 +108,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     check_format(request.format)
     layout = Layout(request.format, request.layers, request.preview)
     wanted = request.wanted()
-    weights = weights_id(request.weights)
-    decisive = _decisive(request, weights)
+    decisive = _decisive(request, weights_id(request.weights))
     source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
     if source is not None:
@@ -195,9 +194,8 @@ class RefineWorker:
             depth = match_size(depth, size, what="depth", path=path)
         for path in job.paths("instances"):
             ids = read_instance_map(path, max_megapixels=limit)
-            return Loaded(
-                image, depth, instances=match_size(ids, size, what="instances", path=path)
-            )
+            ids = match_size(ids, size, what="instances", path=path)
+            return Loaded(image, depth, instances=ids)
         masks = _Masks(job.paths("mask"), size, limit)
         if len(masks) > 1:
             return Loaded(image, depth, instances=masks)
