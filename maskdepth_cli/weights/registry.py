@@ -77,8 +77,10 @@ ENTRIES: tuple[Entry, ...] = (
         "lite",
         "Apache-2.0",
         "small SIDE network inside the package; trained on rendered scenes",
-        Preprocessing(320, "upper_bound", HALF, HALF, interpolation="area"),
+        Preprocessing(384, "upper_bound", HALF, HALF, interpolation="area"),
         file="lite.safetensors",
+        size=7_724_106,
+        sha256="7f47923800a72171458bc0384c20452623856306bb01fbb3f05f8498de9ad9f0",
         embedded=True,
     ),
     Entry(
