@@ -104,8 +104,6 @@ class PredictRequest:
         Files, folders, or `-` for a list on stdin.
     side
         The network.
-    depth_kind
-        What is written.
     format
         One of `files.depths.DEPTH_FORMATS`.
     preview
@@ -116,7 +114,6 @@ class PredictRequest:
 
     inputs: tuple[str, ...]
     side: SideChoice = field(default_factory=SideChoice)
-    depth_kind: DepthKind = "inverse"
     format: str = "png"
     preview: bool = False
     max_megapixels: float = 200
@@ -140,8 +137,7 @@ def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
         predictor = request.side.load(source, quiet=options.quiet)
         return PredictWorker(request, options.folder, predictor, source.name)
 
-    settings = {"depth_kind": request.depth_kind, **request.side.decisive(source)}
-    return run(plan, make_worker, options, settings, photo_pixels)
+    return run(plan, make_worker, options, request.side.decisive(source), photo_pixels)
 
 
 class PredictWorker:
@@ -187,7 +183,6 @@ class PredictWorker:
             self._folder / place,
             depth,
             format=self._request.format,
-            kind=self._request.depth_kind,
             extra={"model": self._model},
         )
         size = [image.shape[1], image.shape[0]]

@@ -203,7 +203,8 @@ class Trainer:
                 torch.save(batch, path)
                 raise MaskdepthError(
                     f"the loss is {float(loss.detach())} at iteration {self.iteration}; the batch "
-                    f"is saved as {path}. Lower the learning rate and run again: it resumes before this."
+                    f"is saved as {path}. Lower the learning rate and run again: it goes on "
+                    "from the checkpoint before this."
                 )
             (loss / len(batches)).backward()
             total += float(loss.detach()) / len(batches)

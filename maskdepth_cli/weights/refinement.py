@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError
 from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state
-from maskdepth_cli.weights.registry import find_entry
+from maskdepth_cli.weights.registry import ENTRIES, find_entry
 from maskdepth_cli.weights.released import is_released, load_released
 from maskdepth_cli.weights.store import fetch_entry
 from maskdepth_cli.weights.tensors import load_tensors
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from maskdepth_cli.networks.refinement import RefinementNetwork
 
 EMBEDDED = Path(__file__).parent / "embedded"
-# Released refinement weights in EMBEDDED, by name, with their SHA-256.
-RELEASED = {"tiny": "ccb583d3d5ddf024fba88345a7c5473f00c9bf2b14905d2e7ff4771f3d04847a"}
+# Refinement weights in EMBEDDED, by name, with their SHA-256.
+RELEASED = {e.name: e.sha256 for e in ENTRIES if e.embedded and e.kind == "refinement"}
 
 
 def load_refinement(path: Path) -> nn.Module:

@@ -147,6 +147,8 @@ ENTRIES: tuple[Entry, ...] = (
         "Apache-2.0",
         "refinement network inside the package",
         file="tiny.safetensors",
+        size=8_966_076,
+        sha256="ccb583d3d5ddf024fba88345a7c5473f00c9bf2b14905d2e7ff4771f3d04847a",
         embedded=True,
     ),
     Entry(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SIZE, Album
+from album import SIZE, Album
 
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import read_depth

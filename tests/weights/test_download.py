@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import CONTENT, FileServer
+from file_server import CONTENT, FileServer
 
 from maskdepth_cli.errors import OutputError, WeightsError
 from maskdepth_cli.weights.download import check_url, fetch, install

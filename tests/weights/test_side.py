@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONTENT, FileServer
+from file_server import CONTENT, FileServer
 
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.networks.lite import LiteConfig, LiteNetwork
