@@ -18,8 +18,12 @@ from maskdepth_cli.networks.timm_import import import_timm
 
 def carry_out(order: dict) -> int:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
+    os.write(1, f"{os.getpid()}\n".encode())
     os.dup2(log, 2)
+    if order["stdout"] == order["log"]:
+        os.dup2(log, 1)
+    else:
+        os.dup2(os.open(order["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
     if order["largest_file"] >= 0:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"], hard))
@@ -38,6 +42,5 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         os._exit(carry_out(json.loads(line)))
-    print(child, flush=True)
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)
