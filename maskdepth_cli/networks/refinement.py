@@ -15,6 +15,7 @@ DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
 STRIDE = 32  # of the coarsest level
 RIM = 3  # pixels of the layer's rim that are not trusted before training
 TRUST_PRIOR = 3.0  # logit of trust: + inside the eroded layer, - on its rim
+CHANGE_PRIOR = 4.0  # logit of change before training: the completion is taken nearly whole
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -24,7 +25,8 @@ class RefinementNetwork(nn.Module):
 
     ``form = "plain"`` regresses the layer, as in the paper. ``form = "completion"`` predicts how
     far the given depth can be trusted inside the layer, completes the layer from what is trusted
-    (`push_pull`) and adds a residual; untrained it equals a classical layered completion.
+    (`push_pull`), adds a residual, and goes back to the given depth where the completion, seen
+    beside it, is likely to be worse; untrained it is close to a classical layered completion.
 
     Parameters
     ----------
@@ -48,14 +50,14 @@ class RefinementNetwork(nn.Module):
         )
         self.output = nn.Conv2d(head, 1, 1)
         if config.form == "completion":
-            self.residual = nn.Sequential(
+            self.revision = nn.Sequential(  # residual, and logit of change
                 nn.Conv2d(head + 4, head, 3, padding=1),
                 nn.GELU(),
                 nn.Conv2d(head, head, 3, padding=1),
                 nn.GELU(),
-                nn.Conv2d(head, 1, 1),
+                nn.Conv2d(head, 2, 1),
             )
-            for last in (self.output, self.residual[-1]):  # starts at the classical completion
+            for last in (self.output, self.revision[-1]):  # starts at the classical completion
                 for parameter in last.parameters():
                     nn.init.zeros_(parameter)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -101,7 +103,10 @@ class RefinementNetwork(nn.Module):
         trust = torch.sigmoid(logit + TRUST_PRIOR * (2 * interior - 1))
         completed = push_pull(depth, mask * trust, mask)
         known = torch.cat([completed, completed - depth, trust, mask], dim=1)
-        return completed + self.residual(torch.cat([features, known], dim=1)).float()
+        revision = self.revision(torch.cat([features, known], dim=1)).float()
+        residual, change = revision.split(1, dim=1)
+        kept = mask * torch.sigmoid(-change - CHANGE_PRIOR)  # beyond the layer nothing is given
+        return torch.lerp(completed + residual, depth, kept)
 
 
 def _pad(x: Tensor) -> Tensor:

@@ -36,6 +36,25 @@ def refinement_loss(
     return settings.l1 * l1 + settings.l2 * l2 + settings.gradient * gradients
 
 
+def harm_loss(
+    predicted: Tensor, initial: Tensor, target: Tensor, weight: Tensor, settings: LossSettings
+) -> Tensor:
+    """Mean of what the error exceeds the initial depth's by, beyond a margin.
+
+    An unsure correction costs more than none: with extra weight ``harm`` a pixel is worth changing
+    when gains are ``1 + harm`` times as likely as losses of the same size.
+
+    Parameters
+    ----------
+    predicted, initial, target, weight : Tensor
+        (B, 1, H, W), as for `refinement_loss`; ``initial`` is the depth that was given.
+    settings : LossSettings
+        Weight and margin.
+    """
+    excess = (predicted - target).abs() - (initial - target).abs() - settings.harm_margin
+    return settings.harm * (excess.clamp(min=0) * weight).sum() / weight.sum().clamp(min=1)
+
+
 def gradient_loss(difference: Tensor, weight: Tensor, scales: int) -> Tensor:
     """Mean absolute gradient of the difference at strides 1, 2, 4, ..., summed over the scales.
 

@@ -26,6 +26,7 @@ class DataSettings:
     patch: int = 320  # side of the square patches in pixels
     scale: tuple[float, float] = (0.6, 1.6)  # random resize of the source before cropping
     paired_share: float = 0.0  # samples that are one real frame with one of its own masks
+    predicted_share: float = 0.0  # of these: spoilt by a SIDE network (initial/) in our stead
     sky_share: float = 0.2  # masks of the region without instance, where a frame has one
     holes_share: float = 0.15  # masks with holes: half of the paper's 30% of humans
     mask_area: tuple[float, float] = (0.03, 0.90)  # share of the patch; otherwise drawn again
@@ -70,6 +71,8 @@ class LossSettings:
     boundary: float = 0.0  # extra weight of pixels near the mask boundary
     boundary_width: int = 8  # pixels
     hidden: float = 1.0  # weight of a layer's target outside its own region, where it is a guess
+    harm: float = 0.0  # extra weight of an error that exceeds the given depth's
+    harm_margin: float = 0.1  # by more than this, of [0, 10]
 
 
 @dataclass(frozen=True)

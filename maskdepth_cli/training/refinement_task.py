@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from maskdepth_cli.networks.refinement import DEPTH_RANGE, RefinementNetwork
 from maskdepth_cli.training.composition import Composite, compose
-from maskdepth_cli.training.losses import boundary_weight, refinement_loss
+from maskdepth_cli.training.losses import boundary_weight, harm_loss, refinement_loss
 from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.perturbation import perturb
 from maskdepth_cli.training.recipe import Recipe
@@ -63,7 +63,7 @@ class RefinementTask:
         return collate(samples)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Loss of the stage; see `completion_loss` and `layered_loss`."""
+        """Loss of the stage; see `_completion_loss` and `_layered_loss`."""
         with torch.no_grad(), torch.autocast(batch["mask"].device.type, enabled=False):
             composite = compose(batch)
         if not self.recipe.network.layered:
@@ -118,6 +118,8 @@ class RefinementTask:
             ),
             "composite": refinement_loss(merged, c.depth, weight, settings),
         }
+        if settings.harm:
+            parts["harm"] = harm_loss(merged, perturbed, c.depth, weight, settings)
         return torch.stack(list(parts.values())).sum(), parts
 
     def _composite_loss(
@@ -134,11 +136,17 @@ class RefinementTask:
 def _spoil(composite: Composite, batch: Batch) -> tuple[Tensor, Composite]:
     """Perturb the depth, and bring it and the targets to its own range, as inference does.
 
+    A sample with a predicted depth has its perturbation already.
+
     The range is the sample's window within [0, 10]. Targets are bounded, since a perturbation that
     erases the nearest thing leaves a target far outside.
     """
     with torch.no_grad(), torch.autocast(composite.depth.device.type, enabled=False):
-        perturbed = perturb(composite.depth, composite.mask, batch)
+        perturbed = torch.where(
+            batch["predicted"].view(-1, 1, 1, 1),
+            DEPTH_RANGE * batch["initial"],
+            perturb(composite.depth, composite.mask, batch),
+        )
         low, high = (f(perturbed, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
         scale, offset = (DEPTH_RANGE * batch["window"]).view(-1, 2, 1, 1, 1).unbind(1)
         margin = scale / 2

@@ -33,6 +33,8 @@ class Sample:
     depth: NDArray[np.float32]  # (2, 1, S, S) inverse depth scaled to [0, 1]
     mask: NDArray[np.float32]  # (1, S, S) binary
     holes: NDArray[np.uint8]  # (1, S, S) 0 = none, else 1 + index into hole_blend
+    initial: NDArray[np.float32]  # (1, S, S) a SIDE network's depth, in units of ``depth``
+    predicted: bool  # ``initial`` is the spoilt depth
     paired: bool  # both layers are one frame: targets hold on their own side only
     layering: NDArray[np.float32]  # (3,) scale of either layer, offset of the M layer
     window: NDArray[np.float32]  # (2,) scale and offset of the patch's depth within [0, 1]
@@ -105,13 +107,16 @@ def draw_sample(
         mask = _mask_of_folder(masks, data, rng) if masks else _masked_patch(frames, data, rng)[1]
         if rng.random() < 0.5:
             mask = np.ascontiguousarray(mask[:, ::-1])
+    initial = front.initial if paired and rng.random() < data.predicted_share else None
     rgb = [_augment(front.rgb, data, rng)]
     rgb.append(rgb[0] if paired else _augment(back.rgb, data, rng))
     return Sample(
         rgb=np.stack(rgb),
-        depth=np.stack([_unit(front.depth)[None], _unit(back.depth)[None]]),
+        depth=np.stack([_unit(frame.depth, frame.depth)[None] for frame in (front, back)]),
         mask=mask[None],
         holes=find_holes(mask)[None],
+        initial=_unit(front.depth if initial is None else initial, front.depth)[None],
+        predicted=initial is not None,
         paired=paired,
         layering=_layering(data, rng, paired),
         window=_window(data, rng),
@@ -140,6 +145,7 @@ def _patch(frames: FrameFolder, data: DataSettings, rng: np.random.Generator) ->
     return Frame(
         rgb=resized(frame.rgb, area),
         depth=resized(frame.depth, cv2.INTER_NEAREST_EXACT),
+        initial=None if frame.initial is None else resized(frame.initial, area),
         instances=None
         if frame.instances is None
         else resized(frame.instances.astype(np.float32), cv2.INTER_NEAREST_EXACT).astype(np.int32),
@@ -260,6 +266,7 @@ def _augment(
     return np.clip(image, 0, 1).astype(np.float32).transpose(2, 0, 1)
 
 
-def _unit(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    low, high = float(depth.min()), float(depth.max())
+def _unit(depth: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale ``depth`` as brings ``of`` to [0, 1]."""
+    low, high = float(of.min()), float(of.max())
     return (depth - low) / max(high - low, 1e-6 * max(abs(high), 1e-6))

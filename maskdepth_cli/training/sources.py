@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map
+from maskdepth_cli.metrics.alignment import align
 from maskdepth_cli.types import InstanceMap, InverseDepth
 
 CACHED_FRAMES = 2000  # decoded frames kept in memory: a small set is decoded once
@@ -25,15 +27,17 @@ class Frame:
     rgb: NDArray[np.uint8]  # (H, W, 3)
     depth: InverseDepth  # (H, W), finite, any scale
     instances: InstanceMap | None  # (H, W), 0 = none (sky)
+    initial: InverseDepth | None = None  # (H, W), a SIDE network's, aligned to ``depth``
 
 
 class FrameFolder:
-    """``ROOT/{rgb,depth,seg}/NAME.*``: the generic layout; ``seg`` may be missing.
+    """``ROOT/{rgb,depth,seg,initial}/NAME.*``: the generic layout; the last two may be missing.
 
     Parameters
     ----------
     *roots : Path
-        Folders of the three folders, together one set. Depth files hold inverse depth.
+        Folders of these folders, together one set. Depth files hold inverse depth; ``initial``
+        holds what a SIDE network made of the colour image, in any scale and offset.
 
     Raises
     ------
@@ -50,18 +54,32 @@ class FrameFolder:
         return len(self.files)
 
     def _read(self, index: int) -> Frame:
-        image, depth, seg = self.files[index]
+        files = self.files[index]
+        depth = read_depth(files.depth, "inverse")
         return Frame(
-            rgb=np.rint(read_image(image) * 255).astype(np.uint8),
-            depth=read_depth(depth, "inverse"),
-            instances=None if seg is None else read_instance_map(seg),
+            rgb=np.rint(read_image(files.rgb) * 255).astype(np.uint8),
+            depth=depth,
+            instances=None if files.seg is None else read_instance_map(files.seg),
+            initial=None if files.initial is None else _aligned(files.initial, depth),
         )
 
 
-def _list(root: Path) -> list[tuple[Path, Path, Path | None]]:
-    depths, segs = _by_stem(root / "depth"), _by_stem(root / "seg")
+class _Files(NamedTuple):
+    rgb: Path
+    depth: Path
+    seg: Path | None
+    initial: Path | None
+
+
+def _aligned(path: Path, depth: InverseDepth) -> InverseDepth:
+    initial = read_depth(path, "inverse")
+    return align(initial, depth, np.isfinite(initial)).astype(np.float32)
+
+
+def _list(root: Path) -> list[_Files]:
+    depths, segs, initial = (_by_stem(root / name) for name in ("depth", "seg", "initial"))
     files = [
-        (image, depths[stem], segs.get(stem))
+        _Files(image, depths[stem], segs.get(stem), initial.get(stem))
         for stem, image in sorted(_by_stem(root / "rgb").items())
         if stem in depths
     ]

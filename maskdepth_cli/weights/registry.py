@@ -148,7 +148,7 @@ ENTRIES: tuple[Entry, ...] = (
         "refinement network inside the package",
         file="tiny.safetensors",
         size=8_966_076,
-        sha256="ccb583d3d5ddf024fba88345a7c5473f00c9bf2b14905d2e7ff4771f3d04847a",
+        sha256="266617378872b2d7e7d27ab17ce9b7429eb4632242f77469763aebe1f03b5b53",
         embedded=True,
     ),
     Entry(

@@ -31,13 +31,13 @@ def network(form: str, noise: float = 0.0) -> RefinementNetwork:
         for parameter in result.output.parameters():
             parameter.normal_(std=noise)
         if form == "completion":
-            result.residual[-1].weight.normal_(std=0.02)
+            result.revision[-1].weight.normal_(std=0.02)
     return result
 
 
 @pytest.fixture(scope="module")
 def refiner() -> Refiner:
-    """A refiner whose network is not at its initialisation: trust and residual vary."""
+    """A refiner whose network is not at its initialisation: trust, residual and change vary."""
     return Refiner(network("completion", noise=0.2), RefineSettings(working_size=96))
 
 

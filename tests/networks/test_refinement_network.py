@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -47,8 +48,20 @@ def test_untrained_completion_is_a_classical_completion(completion):
     # Trust is the logistic of +-3 inside and outside the layer eroded by 3 pixels.
     trust = torch.full_like(mask, 1 / (1 + torch.e**3))
     trust[..., 16 + 3 : 32 - 3, 24 + 3 : 57 - 3] = 1 / (1 + torch.e**-3)
-    expected = push_pull(depth, mask * trust, mask)
+    completed = push_pull(depth, mask * trust, mask)
+    kept = mask / (1 + torch.e**4)
+    expected = kept * depth + (1 - kept) * completed
     assert torch.allclose(completion(depth, mask, rgb), expected, atol=1e-4)
+
+
+@torch.no_grad()
+def test_without_change_the_layer_keeps_the_given_depth_and_is_completed_beyond_it(completion):
+    network = deepcopy(completion)
+    network.revision[-1].bias[1] = -50
+    depth, mask, rgb = inputs()
+    layer, usual = network(depth, mask, rgb), completion(depth, mask, rgb)
+    assert torch.allclose(layer[mask == 1], depth[mask == 1], atol=1e-4)
+    assert torch.equal(layer[mask == 0], usual[mask == 0])
 
 
 @torch.no_grad()

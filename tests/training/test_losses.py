@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskdepth_cli.training.losses import boundary_weight, gradient_loss, refinement_loss
+from maskdepth_cli.training.losses import (
+    boundary_weight,
+    gradient_loss,
+    harm_loss,
+    refinement_loss,
+)
 from maskdepth_cli.training.recipe import LossSettings
 
 
@@ -34,6 +39,16 @@ def test_terms_are_weighed():
     target = torch.zeros(1, 1, 4, 4)
     only_l2 = LossSettings(l1=0, l2=2, gradient=0)
     assert float(refinement_loss(target + 3, target, target + 1, only_l2)) == pytest.approx(18)
+
+
+def test_harm_is_what_the_error_exceeds_the_initial_one_by_beyond_the_margin():
+    settings = LossSettings(harm=2, harm_margin=0.25)
+    target = torch.zeros(1, 1, 1, 4)
+    initial = torch.tensor([[[[1.0, -1.0, 3.0, 0.0]]]])
+    predicted = torch.tensor([[[[3.0, -1.2, 1.0, 5.0]]]])  # worse by 2, by 0.2, better, worse by 5
+    weight = torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
+    loss = harm_loss(predicted, initial, target, weight, settings)
+    assert float(loss) == pytest.approx(2 * (2 - 0.25) / 3)
 
 
 def test_boundary_weight_is_a_band_of_its_width():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import fields, replace
 
 import cv2
@@ -101,3 +102,19 @@ def test_masks_from_a_folder_are_used(frames, tmp_path):
 def test_an_empty_set_is_named(tmp_path):
     with pytest.raises(NothingToDoError, match=r"expected .*rgb/NAME"):
         FrameFolder(tmp_path)
+
+
+def test_a_predicted_depth_takes_the_place_of_the_perturbation(tmp_path, frames_root, recipe):
+    shutil.copytree(frames_root, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "initial").mkdir()
+    for path in (frames_root / "depth").iterdir():  # the true depth in another scale and offset
+        depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(tmp_path / "initial" / path.name), (depth // 4 + 900).astype(np.uint16))
+    data = replace(DATA, paired_share=0.5, predicted_share=0.5)
+    samples = draw(FrameFolder(tmp_path), 40, data)
+    kinds = {(sample.paired, sample.predicted) for sample in samples}
+    assert kinds == {(False, False), (True, False), (True, True)}
+    for sample in samples:
+        if sample.predicted:  # aligned by least squares it is the true depth, up to interpolation
+            assert np.median(np.abs(sample.initial - sample.depth[0])) < 1e-3
+    assert not any(sample.predicted for sample in draw(FrameFolder(frames_root), 10, data))
