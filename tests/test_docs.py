@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import command_server
@@ -86,30 +85,6 @@ def folder(tmp_path):
     trees.generic(tmp_path / "set")
     shutil.copytree(tmp_path / "set/depth", tmp_path / "set/initial")
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Return untrained weights: the commands are tested here, not what the network has learnt."""
-    import torch
-
-    from maskdepth_cli.networks.config import RefinementConfig
-    from maskdepth_cli.networks.refinement import RefinementNetwork
-    from maskdepth_cli.weights.tensors import save_tensors
-
-    torch.manual_seed(0)
-    config = RefinementConfig(
-        embed_dims=(8, 8, 8, 8),
-        depths=(1, 1, 1, 1),
-        heads=(1, 1, 1, 1),
-        decoder_channels=8,
-        low_level_half=4,
-        head_channels=4,
-        form="completion",
-    )
-    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    save_tensors(path, RefinementNetwork(config).state_dict(), asdict(config))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskdepth_cli.batch.gathering import photo_pixels
 from maskdepth_cli.batch.jobs import Job
-from maskdepth_cli.batch.layered import LayeredPhoto, LayeredRun, find_layers
+from maskdepth_cli.batch.layered import LayeredPhoto, LayeredRequest, LayeredRun, find_layers
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
 from maskdepth_cli.files.masks import read_mask
@@ -25,17 +25,11 @@ OBJECT, BACKGROUND = "object", "background"
 
 
 @dataclass(frozen=True)
-class BokehRequest:
-    """What `maskdepth bokeh` was asked for.
+class BokehRequest(LayeredRequest):
+    """What `maskdepth bokeh` was asked for, beside the photos.
 
     Parameters
     ----------
-    run
-        Target folder of a run with `--layers`.
-    names
-        Its photos that are wanted; none: all.
-    photos
-        Where they are, if not where the run found them.
     focus
         `object` (all of it is sharp), `background` (its middle), or a point as `X,Y`; None: the
         object, unless there is a mask.
@@ -45,18 +39,12 @@ class BokehRequest:
         Radius of the largest blur as a share of the photo's long side.
     highlights
         See `viewing.bokeh.bokeh`.
-    max_megapixels
-        Larger pictures are refused.
     """
 
-    run: Path
-    names: tuple[str, ...] = ()
-    photos: Path | None = None
     focus: str | None = None
     focus_mask: Path | None = None
     aperture: float = 0.015
     highlights: float = 0.0
-    max_megapixels: float = 200
 
     @property
     def on_object(self) -> bool:
@@ -94,13 +82,7 @@ def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
     """
     request.point()
     extra = (("focus", request.focus_mask),) if request.focus_mask else ()
-    layered = find_layers(
-        request.run,
-        request.names,
-        lambda place: (("bokeh", f"{place}.png"),),
-        photos=request.photos,
-        extra=extra,
-    )
+    layered = find_layers(request, lambda place: (("bokeh", f"{place}.png"),), extra)
     settings = {
         "focus": request.focus,
         "aperture": request.aperture,
@@ -132,7 +114,7 @@ class BokehWorker:
 
     def load(self, job: Job) -> tuple[LayeredPhoto, float]:
         """Read a photo, its layers, and the inverse depth in focus."""
-        photo = self._layered.load(job, self._request.max_megapixels)
+        photo = self._layered.load(job)
         return photo, self._focus(job, photo)
 
     def compute(self, loaded: Sequence[tuple[LayeredPhoto, float]]) -> list[tuple[Image, float]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.batch.gathering import photo_pixels
 from maskdepth_cli.batch.jobs import Job
-from maskdepth_cli.batch.layered import LayeredPhoto, LayeredRun, find_layers
+from maskdepth_cli.batch.layered import LayeredPhoto, LayeredRequest, LayeredRun, find_layers
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
@@ -35,28 +35,16 @@ _EXR_CHANNELS = {
 
 
 @dataclass(frozen=True)
-class ExportRequest:
-    """What `maskdepth export` was asked for.
+class ExportRequest(LayeredRequest):
+    """What `maskdepth export` was asked for, beside the photos.
 
     Parameters
     ----------
-    run
-        Target folder of a run with `--layers`.
-    names
-        Its photos that are wanted; none: all.
-    photos
-        Where they are, if not where the run found them.
     format
         `tiff` (a page a layer), `exr` (one file, named channels) or `files` (a TIFF a layer).
-    max_megapixels
-        Larger pictures are refused.
     """
 
-    run: Path
-    names: tuple[str, ...] = ()
-    photos: Path | None = None
     format: str = TIFF
-    max_megapixels: float = 200
 
     def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
         """Return role and relative path of what is written for a photo."""
@@ -75,7 +63,7 @@ def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
     """
     if request.format == EXR:
         check_openexr()
-    layered = find_layers(request.run, request.names, request.outputs, photos=request.photos)
+    layered = find_layers(request, request.outputs)
     worker = ExportWorker(request, layered, options.folder)
     settings = {"format": request.format}
     return run(layered.plan, lambda: worker, options, settings, photo_pixels)
@@ -103,7 +91,7 @@ class ExportWorker:
 
     def load(self, job: Job) -> LayeredPhoto:
         """Read a photo and its layers."""
-        return self._layered.load(job, self._request.max_megapixels)
+        return self._layered.load(job)
 
     def compute(
         self, loaded: Sequence[LayeredPhoto]

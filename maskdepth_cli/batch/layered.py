@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +20,28 @@ from maskdepth_cli.types import Image, InverseDepth, Mask
 _ROLES = ("depth", "foreground", "background", "mask")
 
 Outputs = Callable[[str], tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class LayeredRequest:
+    """Which photos of which run are wanted.
+
+    Parameters
+    ----------
+    run
+        Target folder of a run with `--layers`.
+    names
+        Its photos that are wanted, by their names in the manifest; none: all.
+    photos
+        The run's input folder; None: the paths in the manifest, from the current folder.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    run: Path
+    names: tuple[str, ...] = ()
+    photos: Path | None = None
+    max_megapixels: float = 200
 
 
 @dataclass(frozen=True)
@@ -44,12 +66,15 @@ class LayeredRun:
         One job a photo.
     kinds
         What the depth maps of each photo hold.
+    max_megapixels
+        Larger pictures are refused.
     """
 
     plan: Plan
     kinds: dict[str, DepthKind]
+    max_megapixels: float
 
-    def load(self, job: Job, max_megapixels: float) -> LayeredPhoto:
+    def load(self, job: Job) -> LayeredPhoto:
         """Read a job's files.
 
         Raises
@@ -60,10 +85,10 @@ class LayeredRun:
         kind = self.kinds[job.name]
         files = dict(job.inputs)
         depth, foreground, background = (
-            read_depth(files[role], kind, max_megapixels=max_megapixels) for role in _ROLES[:3]
+            read_depth(files[role], kind, max_megapixels=self.max_megapixels) for role in _ROLES[:3]
         )
-        mask = read_mask(files["mask"], max_megapixels=max_megapixels)
-        image = read_image(job.image, max_megapixels=max_megapixels)
+        mask = read_mask(files["mask"], max_megapixels=self.max_megapixels)
+        image = read_image(job.image, max_megapixels=self.max_megapixels)
         for array, role in zip((depth, foreground, background, mask), _ROLES, strict=True):
             if array.shape != image.shape[:2]:
                 raise InputFileError(
@@ -74,25 +99,16 @@ class LayeredRun:
 
 
 def find_layers(
-    run: Path,
-    names: Sequence[str],
-    outputs: Outputs,
-    *,
-    photos: Path | None = None,
-    extra: tuple[tuple[str, Path], ...] = (),
+    request: LayeredRequest, outputs: Outputs, extra: tuple[tuple[str, Path], ...] = ()
 ) -> LayeredRun:
     """Read a run's manifest and make a job of every photo with layers.
 
     Parameters
     ----------
-    run
-        Target folder of a run with `--layers`.
-    names
-        The photos that are wanted, by their names in the manifest; none: all.
+    request
+        The run and its photos.
     outputs
         From the path of a photo's refined depth, without extension, to what is written.
-    photos
-        The run's input folder; default: the paths in the manifest, from the current folder.
     extra
         Further inputs of every job.
 
@@ -103,6 +119,7 @@ def find_layers(
     UsageError
         A name is not in it.
     """
+    run, names, photos = request.run, request.names, request.photos
     with contextlib.closing(Manifest(run / MANIFEST)) as manifest:
         if not len(manifest):
             raise NothingToDoError(f"{shown(run)}: no {MANIFEST}; name the folder of a run")
@@ -124,7 +141,7 @@ def find_layers(
             kinds[record.name] = record.details["scale"]["kind"]
         else:
             left_out.append(LeftOut(record.name, image, made))
-    return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds)
+    return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds, request.max_megapixels)
 
 
 def _job(

@@ -39,4 +39,4 @@ class RefinementMethod(Protocol):
     def refine_instances(
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
-        """Refine with several masks, merged by the largest change."""
+        """Refine with several masks, each on its own, and merge the results."""
