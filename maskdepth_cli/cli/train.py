@@ -11,6 +11,13 @@ import typer
 from maskdepth_cli.cli import options
 
 
+class Schedule(str, Enum):
+    """How the learning rate falls."""
+
+    STEP = "step"
+    COSINE = "cosine"
+
+
 class TrainPrecision(str, Enum):
     """Precision of the forward pass."""
 
@@ -62,6 +69,22 @@ def train(
     threads: Annotated[
         int, typer.Option(min=0, help="CPU threads of the network [default: all].")
     ] = 0,
+    schedule: Annotated[
+        Schedule | None,
+        typer.Option(
+            help="Learning rate: in steps (the paper's) or along a cosine [default: the recipe's].",
+            show_default=False,
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.NAME=VALUE",
+            help="Change a number of the recipe, such as stage2.iterations=1000; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Train the refinement network, or lite.
@@ -76,6 +99,8 @@ def train(
     from maskdepth_cli.training.trainer import Progress
 
     console = Console(stderr=True, quiet=quiet)
+    section = "train" if stage is None else f"stage{stage}"
+    scheduled = [f'{section}.schedule="{schedule.value}"'] if schedule else []
 
     def report(progress: Progress) -> None:
         left = progress.seconds_left
@@ -101,6 +126,7 @@ def train(
             precision=precision.value,
             workers=workers,
             threads=threads,
+            changes=(*scheduled, *(setting or ())),
         ),
         report,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -107,18 +107,25 @@ class Recipe:
     stage2: TrainSettings = field(default_factory=TrainSettings)
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe; what it leaves out has the paper's value.
 
     ``[network]`` takes ``size`` and any field of `RefinementConfig`; ``[data]``,
     ``[perturbation]``, ``[loss]``, ``[stage1]`` and ``[stage2]`` the fields of their dataclasses.
+
+    Parameters
+    ----------
+    path : Path
+        The recipe; ``extends = "other.toml"`` at its top takes all else from another one.
+    changes : sequence of str
+        ``SECTION.NAME=VALUE``, values as in TOML.
 
     Raises
     ------
     UsageError
         The file cannot be read, or holds an unknown name or a value of the wrong type.
     """
-    content = read_toml(path)
+    content = read_toml(path, changes)
     try:
         network = dict(content.pop("network", {}))
         size = network.pop("size", "base")
@@ -137,18 +144,47 @@ def load_recipe(path: Path) -> Recipe:
     return replace(recipe, **sections)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
+def read_toml(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a TOML file, what it extends, and changes to it; see `load_recipe`.
 
     Raises
     ------
     UsageError
-        It cannot be read.
+        It cannot be read, or a change cannot.
     """
+    content = _parse(path)
+    chain = [path.resolve()]
+    while base := content.pop("extends", None):
+        chain.append((chain[-1].parent / str(base)).resolve())
+        if chain[-1] in chain[:-1]:
+            raise UsageError(f"{path}: not a usable recipe: it extends itself")
+        content = _merged(_parse(chain[-1]), content)
+    for change in changes:
+        try:
+            content = _merged(content, tomllib.loads(change))
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(
+                f"--set {change}: expected SECTION.NAME=VALUE with a TOML value: {error}"
+            ) from error
+    return content
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: not a usable recipe: {error}") from error
+
+
+def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put values over a base, section by section."""
+    result = dict(base)
+    for name, value in values.items():
+        there = result.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            value = _merged(there, value)
+        result[name] = value
+    return result
 
 
 def override(settings: T, values: Mapping[str, Any]) -> T:

@@ -44,6 +44,7 @@ class TrainRequest:
     precision: str = "bf16"
     workers: int = 0
     threads: int = 0  # of the CPU; 0 leaves torch's choice
+    changes: tuple[str, ...] = ()  # to the recipe, SECTION.NAME=VALUE
 
 
 def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
@@ -69,7 +70,7 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
         return _train_side(request, report)
     if request.stage is None:
         raise UsageError("say which stage of the refinement network to train: --stage 1 or 2")
-    recipe = load_recipe(request.recipe)
+    recipe = load_recipe(request.recipe, request.changes)
     settings = recipe.stage1 if request.stage == 1 else recipe.stage2
     torch.manual_seed(settings.seed)
     task = RefinementTask(
@@ -87,7 +88,7 @@ def _train_side(request: TrainRequest, report: Callable[[Progress], None]) -> Pa
     """Train a SIDE network from ImageNet weights, or go on."""
     if request.stage or request.masks or request.validation_initial:
         raise UsageError("a SIDE network has no --stage, --masks or --validation-initial")
-    recipe = load_side_recipe(request.recipe)
+    recipe = load_side_recipe(request.recipe, request.changes)
     torch.manual_seed(recipe.train.seed)
     network = LiteNetwork(recipe.network)
     load_imagenet_encoder(network, request.start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -47,18 +47,18 @@ class SideRecipe:
     train: TrainSettings = field(default_factory=TrainSettings)
 
 
-def load_side_recipe(path: Path) -> SideRecipe:
+def load_side_recipe(path: Path, changes: Sequence[str] = ()) -> SideRecipe:
     """Read a TOML recipe whose ``[network]`` has ``size = "lite"``.
 
     ``[network]`` takes the fields of `LiteConfig`; ``[data]``, ``[loss]`` and ``[train]`` those of
-    their dataclasses.
+    their dataclasses. The parameters are those of `load_recipe`.
 
     Raises
     ------
     UsageError
         It holds an unknown name or a value of the wrong type.
     """
-    content = read_toml(path)
+    content = read_toml(path, changes)
     try:
         content.get("network", {}).pop("size", None)
         defaults = SideRecipe()
