@@ -31,6 +31,8 @@ NOT_RUN = {
     r"maskdepth( [a-z]+)* [A-Z]+\b|.* \.\.\.$": "a pattern with a placeholder",
     r"maskdepth (refine|evaluate|predict|train|models|gallery|bokeh|export)$": "names a command",
     r"git clone\b": "needs the network",
+    r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "
+    "tests/batch/test_shards.py sets it",
 }
 """Beginning of a command, as a pattern, to the reason why it is not run."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from maskdepth_cli.batch.manifest import DONE, Manifest, Record
-from maskdepth_cli.batch.target import MANIFEST
+from maskdepth_cli.batch.target import MANIFEST, why_no_manifest
 from maskdepth_cli.errors import InputFileError, NothingToDoError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth
@@ -53,9 +53,7 @@ def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> i
     """
     with contextlib.closing(Manifest(folder / MANIFEST)) as manifest:
         if not len(manifest):
-            raise NothingToDoError(
-                f"{shown(folder)}: no {MANIFEST} with photos in it; name the folder of a run"
-            )
+            raise NothingToDoError(why_no_manifest(folder))
         settings = _settings(manifest)
         names = sorted(record.name for record in manifest)
         records = (record for name in names if (record := manifest.get(name)))

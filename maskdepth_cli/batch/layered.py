@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from maskdepth_cli.batch.jobs import Job, LeftOut, Plan
 from maskdepth_cli.batch.manifest import DONE, Manifest, Record
-from maskdepth_cli.batch.target import MANIFEST
+from maskdepth_cli.batch.target import MANIFEST, why_no_manifest
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.depths import DepthKind, read_depth
 from maskdepth_cli.files.images import read_image
@@ -122,7 +122,7 @@ def find_layers(
     run, names, photos = request.run, request.names, request.photos
     with contextlib.closing(Manifest(run / MANIFEST)) as manifest:
         if not len(manifest):
-            raise NothingToDoError(f"{shown(run)}: no {MANIFEST}; name the folder of a run")
+            raise NothingToDoError(why_no_manifest(run))
         known = sorted(record.name for record in manifest)
         if missing := sorted(set(names) - set(known)):
             raise UsageError(

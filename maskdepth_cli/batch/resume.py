@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from maskdepth_cli.batch.fingerprints import Stamp, check_unchanged, run_key, stamp_files
 from maskdepth_cli.batch.jobs import Job
-from maskdepth_cli.batch.manifest import DONE, FAILED, SKIPPED, Manifest, Record
+from maskdepth_cli.batch.manifest import DONE, FAILED, SKIPPED, Record
 from maskdepth_cli.batch.pipeline import Outcome, Worker
 from maskdepth_cli.errors import MaskdepthError, OutputError
 from maskdepth_cli.files.atomic import reason
@@ -21,15 +21,22 @@ Result = TypeVar("Result")
 _OUTPUTS = "outputs"
 
 
+class Known(Protocol):
+    """What earlier runs left: a manifest, or several."""
+
+    def get(self, name: str) -> Record | None:
+        """Return the last record of a photo, None where there is none."""
+
+
 class Resume:
-    """Compare jobs with the manifest of earlier runs.
+    """Compare jobs with what earlier runs noted.
 
     Parameters
     ----------
     folder
         The target folder.
-    manifest
-        Its manifest.
+    known
+        The records of its photos.
     settings
         `fingerprints.settings_hash` of this run.
     overwrite
@@ -37,11 +44,11 @@ class Resume:
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, settings: str, *, overwrite: bool = False
+        self, folder: Path, known: Known, settings: str, *, overwrite: bool = False
     ) -> None:
         self.folder = folder
         self.settings = settings
-        self._manifest = manifest
+        self._known = known
         self._overwrite = overwrite
 
     def finished(self, job: Job) -> Record | None:
@@ -57,7 +64,7 @@ class Resume:
 
     def candidate(self, job: Job) -> Record | None:
         """Return the record of a job whose outputs are complete and made with these settings."""
-        record = None if self._overwrite else self._manifest.get(job.name)
+        record = None if self._overwrite else self._known.get(job.name)
         if record is None or record.settings != self.settings:
             return None
         return record if record.is_complete(self.folder, dict(job.outputs)) else None

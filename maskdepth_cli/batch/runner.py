@@ -15,10 +15,12 @@ from maskdepth_cli.batch.fingerprints import settings_hash
 from maskdepth_cli.batch.interrupts import Interrupts
 from maskdepth_cli.batch.jobs import Job, Plan
 from maskdepth_cli.batch.manifest import FAILED, PLANNED, SKIPPED, Manifest, Record
+from maskdepth_cli.batch.merging import Records, absorb_shards
 from maskdepth_cli.batch.pipeline import Worker, run_pipeline
 from maskdepth_cli.batch.report import Reporter
 from maskdepth_cli.batch.resume import CheckedWorker, Resume
-from maskdepth_cli.batch.target import MANIFEST, TargetLock
+from maskdepth_cli.batch.shards import Shard
+from maskdepth_cli.batch.target import TargetLock, manifest_name
 from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
 
 Loaded = TypeVar("Loaded")
@@ -57,6 +59,8 @@ class RunOptions:
         What the progress bar is of, for a run that is one of several.
     summary
         Print the table at the end.
+    shard
+        Which of several runs over the same photos this is; None: the only one.
     """
 
     folder: Path
@@ -67,6 +71,7 @@ class RunOptions:
     threads: int = 2
     label: str | None = None
     summary: bool = True
+    shard: Shard | None = None
 
 
 def run(
@@ -104,13 +109,16 @@ def run(
     OutputError
         The target cannot be written, before or during the work.
     """
+    any_jobs = bool(plan.jobs)
+    if options.shard:
+        plan = options.shard.share(plan)
     total = len(plan.jobs) + len(plan.left_out)
     with Reporter(
         total, options.folder, quiet=options.quiet, json=options.json, label=options.label
     ) as reporter:
         for note in plan.notes:
             reporter.note(note)
-        if not plan.jobs:
+        if not any_jobs:
             for record in _left_out(plan):
                 reporter.record(record)
             raise NothingToDoError("nothing to do: no photo is left to work on")
@@ -118,7 +126,7 @@ def run(
         if options.dry_run:
             _dry_run(plan, options, digest, reporter)
         else:
-            with TargetLock(options.folder) as lock, Interrupts() as interrupts:
+            with TargetLock(options.folder, options.shard) as lock, Interrupts() as interrupts:
                 if lock.stale:
                     reporter.note("the run before this one was killed; going on where it stopped")
                 try:
@@ -149,11 +157,16 @@ def _work(
     interrupts: Interrupts,
 ) -> None:
     """Do what earlier runs have not, and note each file in the manifest as it ends."""
-    with contextlib.closing(Manifest(options.folder / MANIFEST, writable=True)) as manifest:
+    absorb_shards(options.folder, options.shard)
+    own = options.folder / manifest_name(options.shard)
+    with (
+        contextlib.closing(Manifest(own, writable=True)) as manifest,
+        contextlib.closing(Records(manifest, options.folder, options.shard)) as known,
+    ):
         for record in _left_out(plan):
             manifest.append(record)
             reporter.record(record)
-        resume = Resume(options.folder, manifest, settings, overwrite=options.overwrite)
+        resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
         todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
         if todo and not interrupts.raised:
             worker = CheckedWorker(make_worker(), resume)
@@ -183,8 +196,12 @@ def _ends_run(error: Exception | None) -> TypeGuard[OutputError]:
 
 def _dry_run(plan: Plan, options: RunOptions, settings: str, reporter: Reporter) -> None:
     """Report what a run would do."""
-    with contextlib.closing(Manifest(options.folder / MANIFEST)) as manifest:
-        resume = Resume(options.folder, manifest, settings, overwrite=options.overwrite)
+    own = options.folder / manifest_name(options.shard)
+    with (
+        contextlib.closing(Manifest(own)) as manifest,
+        contextlib.closing(Records(manifest, options.folder, options.shard)) as known,
+    ):
+        resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
         for record in _left_out(plan):
             reporter.record(record)
         for job in plan.jobs:

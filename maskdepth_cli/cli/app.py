@@ -10,6 +10,7 @@ from maskdepth_cli.cli.bokeh import bokeh
 from maskdepth_cli.cli.evaluate import evaluate
 from maskdepth_cli.cli.export import export
 from maskdepth_cli.cli.gallery import gallery
+from maskdepth_cli.cli.merge_manifests import merge_manifests
 from maskdepth_cli.cli.models import models
 from maskdepth_cli.cli.pointcloud import pointcloud
 from maskdepth_cli.cli.predict import predict
@@ -51,5 +52,6 @@ app.command()(gallery)
 app.command()(bokeh)
 app.command()(export)
 app.command()(pointcloud)
+app.command()(merge_manifests)
 app.add_typer(models, name="models")
 app.command()(train)

@@ -41,6 +41,7 @@ def bokeh(
     ] = 0,
     photos: options.Photos = None,
     workers: options.Workers = 2,
+    shard: options.Shard = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -53,6 +54,7 @@ def bokeh(
     """
     from maskdepth_cli.batch.bokeh import BokehRequest, bokeh_files
     from maskdepth_cli.batch.runner import RunOptions
+    from maskdepth_cli.batch.shards import parse_shard
 
     request = BokehRequest(
         run,
@@ -65,6 +67,12 @@ def bokeh(
         max_megapixels=max_megapixels,
     )
     run_options = RunOptions(
-        output, overwrite=overwrite, dry_run=dry_run, quiet=quiet, json=json, threads=workers
+        output,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        quiet=quiet,
+        json=json,
+        threads=workers,
+        shard=parse_shard(shard) if shard else None,
     )
     raise typer.Exit(int(bokeh_files(request, run_options)))

@@ -32,6 +32,7 @@ def export(
     ] = LayersFormat.TIFF,
     photos: options.Photos = None,
     workers: options.Workers = 2,
+    shard: options.Shard = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -45,6 +46,7 @@ def export(
     """
     from maskdepth_cli.batch.export import ExportRequest, export_files
     from maskdepth_cli.batch.runner import RunOptions
+    from maskdepth_cli.batch.shards import parse_shard
 
     request = ExportRequest(
         run,
@@ -54,6 +56,12 @@ def export(
         max_megapixels=max_megapixels,
     )
     run_options = RunOptions(
-        output, overwrite=overwrite, dry_run=dry_run, quiet=quiet, json=json, threads=workers
+        output,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        quiet=quiet,
+        json=json,
+        threads=workers,
+        shard=parse_shard(shard) if shard else None,
     )
     raise typer.Exit(int(export_files(request, run_options)))

@@ -109,6 +109,15 @@ Json = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", min=1, help="Threads that read, and as many that write.")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N|auto",
+        help="Do the I-th of N shares of the photos; auto: as torchrun or a SLURM array says.",
+        show_default=False,
+    ),
+]
 MaxMegapixels = Annotated[
     float,
     typer.Option("--max-megapixels", min=0.001, help="Refuse larger pictures unread."),

@@ -31,6 +31,7 @@ def predict(
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
     workers: options.Workers = 2,
+    shard: options.Shard = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -43,6 +44,7 @@ def predict(
     """
     from maskdepth_cli.batch.prediction import PredictRequest, SideChoice, predict_files
     from maskdepth_cli.batch.runner import RunOptions
+    from maskdepth_cli.batch.shards import parse_shard
 
     side = SideChoice(
         model,
@@ -63,6 +65,12 @@ def predict(
         max_megapixels=max_megapixels,
     )
     run_options = RunOptions(
-        output, overwrite=overwrite, dry_run=dry_run, quiet=quiet, json=json, threads=workers
+        output,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        quiet=quiet,
+        json=json,
+        threads=workers,
+        shard=parse_shard(shard) if shard else None,
     )
     raise typer.Exit(int(predict_files(request, run_options)))

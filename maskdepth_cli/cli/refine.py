@@ -97,6 +97,7 @@ def refine(
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
     workers: options.Workers = 2,
+    shard: options.Shard = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -112,6 +113,7 @@ def refine(
     from maskdepth_cli.batch.prediction import SideChoice
     from maskdepth_cli.batch.refinement import RefineRequest, refine_files
     from maskdepth_cli.batch.runner import RunOptions
+    from maskdepth_cli.batch.shards import parse_shard
 
     given = {
         "working_size": working_size,
@@ -141,6 +143,12 @@ def refine(
         max_megapixels=max_megapixels,
     )
     run_options = RunOptions(
-        output, overwrite=overwrite, dry_run=dry_run, quiet=quiet, json=json, threads=workers
+        output,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        quiet=quiet,
+        json=json,
+        threads=workers,
+        shard=parse_shard(shard) if shard else None,
     )
     raise typer.Exit(int(refine_files(request, run_options)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,6 +16,8 @@ PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 def pick_device(name: str) -> torch.device:
     """Choose the device: ``auto`` takes CUDA, then MPS, then the CPU.
 
+    Of several GPUs a process of torchrun takes the one that ``LOCAL_RANK`` says.
+
     Raises
     ------
     UsageError
@@ -22,11 +25,14 @@ def pick_device(name: str) -> torch.device:
     """
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind, available in has.items() if available))
+        name = next(kind for kind, available in has.items() if available)
     if name not in has:
         raise UsageError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
     if not has[name]:
         raise UsageError(f"no {name} device on this machine; use --device auto or cpu")
+    rank = os.environ.get("LOCAL_RANK", "")
+    if name == "cuda" and rank.isdecimal():
+        return torch.device(name, int(rank) % torch.cuda.device_count())
     return torch.device(name)
 
 

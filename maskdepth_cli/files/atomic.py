@@ -14,6 +14,25 @@ from maskdepth_cli.files.names import shown
 _PREFIX = ".maskdepth-"
 _MARK = ".tmp"
 _in_use: set[str] = set()
+_owner = ""
+
+
+def own_temporaries(owner: str) -> None:
+    """Mark the names of the temporary files that this process makes from now on.
+
+    Parameters
+    ----------
+    owner : str
+        Of several runs that write to one folder, which this is; empty: there are no others.
+    """
+    global _owner
+    _owner = owner
+
+
+def _temporary(folder: Path, suffix: str = "") -> Path:
+    """Return the path of a temporary file that does not exist yet."""
+    owner = f"{_owner}-" if _owner else ""
+    return folder / f"{_PREFIX}{owner}{uuid.uuid4().hex}{_MARK}{suffix}"
 
 
 @contextmanager
@@ -42,7 +61,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     # The target's own name is not part of it: that could exceed the longest name allowed.
-    temporary = target.parent / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}{target.suffix}"
+    temporary = _temporary(target.parent, target.suffix)
     _in_use.add(temporary.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,11 +81,18 @@ def is_temporary(path: str | Path) -> bool:
     return name.startswith(_PREFIX) and _MARK in name
 
 
-def remove_stale(folder: str | Path) -> int:
+def remove_stale(folder: str | Path, owner: str | None = None) -> int:
     """Delete the temporary files that killed runs left below `folder`.
 
     Files that this process is writing are kept. Another process's files cannot be told from
     stale ones: call it while holding whatever keeps other runs off the folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to look, to the bottom.
+    owner : str, optional
+        Only files that carry this mark (see `own_temporaries`); None: all.
 
     Returns
     -------
@@ -74,9 +100,10 @@ def remove_stale(folder: str | Path) -> int:
         The number of files removed.
     """
     removed = 0
+    start = _PREFIX if owner is None else f"{_PREFIX}{owner}-"
     for parent, _, names in os.walk(folder):
         for name in names:
-            if is_temporary(name) and name not in _in_use:
+            if is_temporary(name) and name.startswith(start) and name not in _in_use:
                 with suppress(OSError):
                     Path(parent, name).unlink()
                     removed += 1
@@ -92,7 +119,7 @@ def check_writable(folder: str | Path) -> None:
         If it cannot be made or written, or is not a folder.
     """
     target = Path(folder)
-    probe = target / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}"
+    probe = _temporary(target)
     try:
         target.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"probe")
@@ -107,7 +134,7 @@ def check_writable(folder: str | Path) -> None:
 
 def ignores_case(folder: str | Path) -> bool:
     """Tell whether names in an existing, writable `folder` differ only by case are one file."""
-    probe = Path(folder) / f"{_PREFIX}{uuid.uuid4().hex}{_MARK}"
+    probe = _temporary(Path(folder))
     try:
         probe.touch()
         return probe.with_name(probe.name.upper()).exists()
