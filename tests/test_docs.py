@@ -28,7 +28,7 @@ NOT_RUN = {
     r"maskdepth (refine|predict) .*--weights (authors|dpt_large)": "needs weights from elsewhere",
     r"maskdepth train\b": "takes hours; tests/training runs short recipes",
     r"maskdepth evaluate\b": "needs data sets; tests/cli/test_evaluate.py runs it on small ones",
-    r"maskdepth( [a-z]+)* [A-Z]+\b|.* \.\.\.$": "a pattern with a placeholder",
+    r"maskdepth( [a-z-]+)* [A-Z]+\b|.* \.\.\.$": "a pattern with a placeholder",
     r"maskdepth (refine|evaluate|predict|train|models|gallery|bokeh|export)$": "names a command",
     r"git clone\b": "needs the network",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "

@@ -65,14 +65,12 @@ def merge_manifests(places: Sequence[Path], target: Path | None = None) -> Merge
     OutputError
         The target cannot be written, or a run is writing to the folder.
     """
+    sources = [source for place in places for source in _sources(place)]
     if target is None:
         if len(places) != 1 or not places[0].is_dir():
             raise UsageError("name the file to write with --output, or a single target folder")
-        folder = places[0]
-        _sources(folder)  # before a lock is written to a folder that has nothing to do with us
-        with TargetLock(folder):
-            return _merge_shards(folder)
-    sources = [source for place in places for source in _sources(place)]
+        with TargetLock(places[0]):
+            return _merge_shards(places[0])
     photos, repeated = _write(sources, target, strict=True)
     return Merged(target, photos, repeated)
 

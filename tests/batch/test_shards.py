@@ -395,9 +395,10 @@ def test_places_without_a_manifest_are_refused(tmp_path):
         merge_manifests([tmp_path])
     with pytest.raises(UsageError, match="no such file or folder"):
         merge_manifests([tmp_path / "none"], tmp_path / "all.jsonl")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / MANIFEST).write_text(line("x"))
     with pytest.raises(UsageError, match="--output"):
         merge_manifests([tmp_path, tmp_path])
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_readers_of_a_run_are_told_to_merge_its_shards(tmp_path):
