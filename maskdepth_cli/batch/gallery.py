@@ -15,7 +15,6 @@ from maskdepth_cli.errors import InputFileError, NothingToDoError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.names import shown
 from maskdepth_cli.viewing.colors import depth_range
 from maskdepth_cli.viewing.gallery import Card, gallery_page
 from maskdepth_cli.viewing.panels import Picture, depth_tile, panel_tiles
