@@ -18,6 +18,7 @@ import maskdepth_cli.batch.bokeh
 import maskdepth_cli.batch.export
 import maskdepth_cli.batch.gallery
 import maskdepth_cli.batch.refinement
+import maskdepth_cli.batch.show
 import maskdepth_cli.engine.predictor
 import maskdepth_cli.engine.refiner  # noqa: F401
 import maskdepth_cli.weights.refinement as refinement_weights

@@ -191,17 +191,21 @@ class MethodWorker:
 
 
 def _write_figure(path: Path, result: Scored) -> None:
-    from maskdepth_cli.viewing.improvement import improvement_panel
+    from maskdepth_cli.viewing.comparison import comparison_panel
     from maskdepth_cli.viewing.pictures import write_picture
 
     assert result.initial is not None
     assert result.refined is not None
-    maps = [
-        np.asarray(depth, np.float32)
-        for depth in (
-            result.truth.depth,
-            result.truth.align(result.initial),
-            result.truth.align(result.refined),
-        )
-    ]
-    write_picture(path, improvement_panel(result.sample.image, *maps))
+    truth = np.asarray(result.truth.depth, np.float32)
+    initial, refined = (
+        np.asarray(result.truth.align(depth), np.float32)
+        for depth in (result.initial, result.refined)
+    )
+    picture = comparison_panel(
+        result.sample.image,
+        ("initial depth", initial),
+        [("refined depth", refined)],
+        mask=result.sample.instances,
+        truth=truth,
+    )
+    write_picture(path, picture)

@@ -28,16 +28,19 @@ class Layout:
         Of depth maps, without the dot.
     layers, preview
         Whether these are written.
+    role
+        Role of the first output, the map itself.
     """
 
     extension: str
     layers: bool = False
     preview: bool = False
+    role: str = "depth"
 
     def outputs(self, name: Path) -> tuple[tuple[str, str], ...]:
         """Return role and relative path of each output of a photo; `name` has no extension."""
         place = name.as_posix()
-        found = [("depth", f"{place}.{self.extension}")]
+        found = [(self.role, f"{place}.{self.extension}")]
         if self.layers:
             for layer in ("foreground", "background"):
                 found.append((layer, f"layers/{layer}/{place}.{self.extension}"))

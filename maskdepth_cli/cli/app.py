@@ -15,6 +15,7 @@ from maskdepth_cli.cli.models import models
 from maskdepth_cli.cli.pointcloud import pointcloud
 from maskdepth_cli.cli.predict import predict
 from maskdepth_cli.cli.refine import refine
+from maskdepth_cli.cli.show import show
 from maskdepth_cli.cli.train import train
 
 # Without markup, help needs no rich: it appears in half the time.
@@ -48,6 +49,7 @@ def root(
 app.command()(refine)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(show)
 app.command()(gallery)
 app.command()(bokeh)
 app.command()(export)

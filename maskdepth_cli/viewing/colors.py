@@ -13,6 +13,9 @@ from maskdepth_cli.types import InstanceMap, InverseDepth
 UNKNOWN = (96, 96, 96)
 """Colour of pixels without a depth."""
 
+COLORMAPS = ("Spectral_r", "inferno", "turbo", "gray")
+"""Names of colour maps, as Matplotlib has them; the first is the default."""
+
 _ENOUGH = 1_000_000  # values for percentiles
 _SPECTRAL = "5e4fa2 3288bd 66c2a5 abdda4 e6f598 ffffbf fee08b fdae61 f46d43 d53e4f 9e0142"
 
@@ -38,8 +41,10 @@ def depth_range(*maps: InverseDepth) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def color_depth(depth: InverseDepth, low: float, high: float) -> NDArray[np.uint8]:
-    """Return inverse depth in colours from blue (far) through yellow to red (near).
+def color_depth(
+    depth: InverseDepth, low: float, high: float, colormap: str = COLORMAPS[0]
+) -> NDArray[np.uint8]:
+    """Return inverse depth in colours, by default from blue (far) through yellow to red (near).
 
     Parameters
     ----------
@@ -47,6 +52,8 @@ def color_depth(depth: InverseDepth, low: float, high: float) -> NDArray[np.uint
         Inverse depth (H, W).
     low, high
         Values of the farthest and the nearest colour.
+    colormap
+        One of `COLORMAPS`.
 
     Returns
     -------
@@ -55,14 +62,20 @@ def color_depth(depth: InverseDepth, low: float, high: float) -> NDArray[np.uint
     """
     known = np.isfinite(depth)
     scaled = np.clip((np.where(known, depth, low) - low) / (high - low), 0, 1)
-    colors = _far_to_near()[np.rint(scaled * 255).astype(np.uint8)]
+    colors = _far_to_near(colormap)[np.rint(scaled * 255).astype(np.uint8)]
     colors[~known] = UNKNOWN
     return colors
 
 
 @cache
-def _far_to_near() -> NDArray[np.uint8]:
-    """Return the 256 colours between those of ColorBrewer's Spectral, backwards."""
+def _far_to_near(colormap: str) -> NDArray[np.uint8]:
+    """Return 256 colours (256, 3); those of Spectral_r lie between ColorBrewer's, backwards."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    if colormap == "gray":
+        return np.repeat(ramp, 3, axis=1)
+    if colormap != "Spectral_r":
+        table = {"inferno": cv2.COLORMAP_INFERNO, "turbo": cv2.COLORMAP_TURBO}[colormap]
+        return np.asarray(cv2.applyColorMap(ramp, table)[:, 0, ::-1], dtype=np.uint8)
     anchors = np.array([list(bytes.fromhex(code)) for code in _SPECTRAL.split()], np.float64)
     steps = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(steps, np.arange(len(anchors)), anchors[:, i]) for i in range(3)]

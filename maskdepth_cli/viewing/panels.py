@@ -1,8 +1,9 @@
-"""Previews: pictures side by side, with captions, and a close-up of what changed most."""
+"""Panels: pictures side by side, with captions, and close-ups of what changed most."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,14 +12,114 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
-from maskdepth_cli.viewing.colors import color_change, color_depth, color_instances, depth_range
+from maskdepth_cli.viewing.colors import (
+    COLORMAPS,
+    color_change,
+    color_depth,
+    color_instances,
+    depth_range,
+)
 
 TILE = 640  # long side of one picture
 GAP = 6
 CAPTION = 32
-CLOSE_UP = 0.22  # side of the close-up's window as a share of the long side
+CLOSE_UP = 0.25  # sides of a close-up's window as a share of the photo's
+CHANGE = "red: nearer, blue: farther"  # caption of changes
+_NOTABLE = 0.1  # a further close-up has at least this share of the first one's change
+_COARSE = 8  # a sum over blocks of this side is enough to choose a place
+
+_PARTS = ("photo", "mask", "before", "after", "change", "close_before", "close_after")
 
 Picture = NDArray[np.uint8]
+Window = tuple[slice, slice]
+WHOLE: Window = (slice(None), slice(None))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One picture of a panel, whole and in close-ups.
+
+    Parameters
+    ----------
+    caption
+        Above it.
+    draw
+        From a window of the photo and the size (width, height) of a tile to a tile.
+    """
+
+    caption: str
+    draw: Callable[[Window, tuple[int, int]], Picture]
+
+
+def photo_column(image: Image) -> Column:
+    """Return the column of a photo (H, W, 3)."""
+    return Column("photo", lambda window, size: _bytes(_fit(image[window], size)))
+
+
+def mask_column(mask: Mask | InstanceMap) -> Column:
+    """Return the column of a mask (H, W) or of ids (H, W), which get a colour each."""
+
+    def draw(window: Window, size: tuple[int, int]) -> Picture:
+        part = mask[window]
+        if np.issubdtype(part.dtype, np.integer):
+            colors = color_instances(part.astype(np.int32, copy=False))
+            return _bytes(_fit(colors.astype(np.float32) / np.float32(255), size))
+        gray = _bytes(_fit(part.astype(np.float32, copy=False), size))
+        return np.repeat(gray[..., None], 3, axis=2)
+
+    return Column("mask", draw)
+
+
+def depth_column(
+    caption: str, depth: InverseDepth, low: float, high: float, colormap: str = COLORMAPS[0]
+) -> Column:
+    """Return the column of inverse depth (H, W); other parameters as of `color_depth`."""
+
+    def draw(window: Window, size: tuple[int, int]) -> Picture:
+        return color_depth(_fit(_unknown_as_nan(depth[window]), size), low, high, colormap)
+
+    return Column(caption, draw)
+
+
+def change_column(
+    caption: str, before: InverseDepth, after: InverseDepth, span: float, image: Image
+) -> Column:
+    """Return the column of a change over the dim photo; parameters as of `color_change`."""
+
+    def draw(window: Window, size: tuple[int, int]) -> Picture:
+        first, last = (_fit(_unknown_as_nan(one[window]), size) for one in (before, after))
+        return color_change(first, last, span, _bytes(_fit(image[window], size)))
+
+    return Column(caption, draw)
+
+
+def panel(columns: Sequence[Column], size: tuple[int, int], windows: Sequence[Window]) -> Picture:
+    """Draw columns side by side: the whole photo above, one row a close-up below.
+
+    Parameters
+    ----------
+    columns
+        From left to right.
+    size
+        Width and height of the photo.
+    windows
+        Places of the close-ups; they are outlined in the upper row, and numbered if there are
+        several.
+
+    Returns
+    -------
+    ndarray
+        RGB (H', W', 3), uint8.
+    """
+    tile = _tile_size(size)
+    rows = [[column.draw(window, tile) for column in columns] for window in (WHOLE, *windows)]
+    for picture in rows[0]:
+        for window in windows:
+            _outline(picture, window, size[0] / tile[0])
+    canvas = _stack([column.caption for column in columns], rows)
+    if len(windows) > 1:
+        _number(canvas, tile, size, windows)
+    return np.asarray(canvas, dtype=np.uint8)
 
 
 def refinement_panel(
@@ -43,15 +144,15 @@ def refinement_panel(
     ndarray
         RGB (H', W', 3), uint8.
     """
-    window = _close_up(before, after)
     low, high = depth_range(before, after)
-    rows = [_refinement_tiles(image, mask, before, after, low, high)]
-    if window is not None:
-        crop = (image[window], mask[window], before[window], after[window])
-        rows.append(_refinement_tiles(*crop, low, high))
-        _outline(rows[0], window, image.shape[1] / rows[0][0].shape[1])
-    captions = ("photo", "mask", "initial depth", "refined depth", "red: nearer, blue: farther")
-    return _stack(captions, rows)
+    columns = [
+        photo_column(image),
+        mask_column(mask),
+        depth_column("initial depth", before, low, high),
+        depth_column("refined depth", after, low, high),
+        change_column(CHANGE, before, after, (high - low) / 2, image),
+    ]
+    return panel(columns, (image.shape[1], image.shape[0]), close_ups(before, [after], 1))
 
 
 def prediction_panel(image: Image, depth: InverseDepth) -> Picture:
@@ -69,63 +170,63 @@ def prediction_panel(image: Image, depth: InverseDepth) -> Picture:
     ndarray
         RGB (H', W', 3), uint8.
     """
-    tiles = [_bytes(_fit(image)), color_depth(_fit(_unknown_as_nan(depth)), *depth_range(depth))]
-    return _stack(("photo", "depth"), [tiles])
+    columns = [photo_column(image), depth_column("depth", depth, *depth_range(depth))]
+    return panel(columns, (image.shape[1], image.shape[0]), [])
 
 
-def _refinement_tiles(
-    image: Image,
-    mask: Mask | InstanceMap,
-    before: InverseDepth,
-    after: InverseDepth,
-    low: float,
-    high: float,
-) -> list[Picture]:
-    photo = _bytes(_fit(image))
-    before, after = _fit(_unknown_as_nan(before)), _fit(_unknown_as_nan(after))
-    return [
-        photo,
-        _mask_picture(mask),
-        color_depth(before, low, high),
-        color_depth(after, low, high),
-        color_change(before, after, (high - low) / 2, photo),
-    ]
+def close_ups(
+    before: InverseDepth, afters: Sequence[InverseDepth], count: int
+) -> tuple[Window, ...]:
+    """Choose the windows with the most change; they do not overlap.
 
+    Parameters
+    ----------
+    before, afters
+        Inverse depth (H, W); changes of all `afters` are added up.
+    count
+        How many at most: places that changed less than a tenth of the first one are left out.
 
-def _mask_picture(mask: Mask | InstanceMap) -> Picture:
-    if np.issubdtype(mask.dtype, np.integer):
-        colors = color_instances(mask.astype(np.int32, copy=False))
-        return _bytes(_fit(colors.astype(np.float32) / np.float32(255)))
-    gray = _bytes(_fit(mask.astype(np.float32, copy=False)))
-    return np.repeat(gray[..., None], 3, axis=2)
-
-
-def _close_up(before: InverseDepth, after: InverseDepth) -> tuple[slice, slice] | None:
-    """Return the square window with the most change, None where nothing changed."""
-    with np.errstate(invalid="ignore"):
-        change = np.abs(after - before)
-    change[~np.isfinite(change)] = 0
-    if not change.any():
-        return None
-    height, width = change.shape
-    side = max(8, round(CLOSE_UP * max(height, width)))
-    across, down = min(side, width), min(side, height)
-    # A coarse sum is enough to choose the place.
-    coarse = cv2.resize(change, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
-    sums = cv2.boxFilter(
-        coarse, cv2.CV_64F, (max(1, across // 8), max(1, down // 8)), borderType=cv2.BORDER_CONSTANT
+    Returns
+    -------
+    tuple of (slice, slice)
+        Rows and columns, the place with the most change first; empty where nothing changed.
+    """
+    change = np.zeros(before.shape, np.float32)
+    for after in afters:
+        with np.errstate(invalid="ignore"):
+            moved = np.abs(after - before)
+        change += np.where(np.isfinite(moved), moved, 0)
+    height, width = before.shape
+    down = min(height, max(_COARSE, round(CLOSE_UP * height)))
+    across = min(width, max(_COARSE, round(CLOSE_UP * width)))
+    blocks = max(1, width // _COARSE), max(1, height // _COARSE)
+    coarse = cv2.resize(change, blocks, interpolation=cv2.INTER_AREA)
+    kernel = max(1, across // _COARSE), max(1, down // _COARSE)
+    sums = cv2.boxFilter(coarse, cv2.CV_64F, kernel, borderType=cv2.BORDER_CONSTANT)
+    lefts, tops = (
+        np.clip((np.arange(cells) + 0.5) * side / cells - window / 2, 0, side - window).astype(int)
+        for cells, side, window in zip(blocks, (width, height), (across, down), strict=True)
     )
-    row, column = np.unravel_index(int(np.argmax(sums)), sums.shape)
-    top = int(np.clip(8 * row + 4 - down // 2, 0, height - down))
-    left = int(np.clip(8 * column + 4 - across // 2, 0, width - across))
-    return slice(top, top + down), slice(left, left + across)
+    found: list[Window] = []
+    least = max(float(sums.max()) * _NOTABLE, np.finfo(np.float32).tiny)
+    while len(found) < count and sums.max() >= least:
+        row, column = np.unravel_index(int(np.argmax(sums)), sums.shape)
+        top, left = int(tops[row]), int(lefts[column])
+        found.append((slice(top, top + down), slice(left, left + across)))
+        near = np.abs(tops - top) < down
+        sums[np.ix_(near, np.abs(lefts - left) < across)] = 0
+    return tuple(found)
 
 
-def _fit(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Resize so that the long side is a tile's; much enlarged pixels show as squares."""
-    height, width = array.shape[:2]
-    scale = TILE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+def _tile_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return width and height of a tile for a photo's, the long side `TILE`."""
+    scale = TILE / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _fit(array: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize to width and height; much enlarged pixels show as squares."""
+    scale = max(size) / max(array.shape[:2])
     grown = cv2.INTER_LINEAR if scale < 2 else cv2.INTER_NEAREST
     method = cv2.INTER_AREA if scale < 1 else grown
     return np.asarray(cv2.resize(array, size, interpolation=method), dtype=np.float32)
@@ -140,32 +241,54 @@ def _bytes(values: NDArray[np.float32]) -> Picture:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def _outline(tiles: Sequence[Picture], window: tuple[slice, slice], scale: float) -> None:
-    """Draw the close-up's window into each picture; `scale` is source pixels a tile pixel."""
+def _outline(tile: Picture, window: Window, scale: float) -> None:
+    """Draw a close-up's window into a picture; `scale` is source pixels a tile pixel."""
     rows, columns = window
-    first = round(columns.start / scale), round(rows.start / scale)
-    last = round(columns.stop / scale) - 1, round(rows.stop / scale) - 1
-    for tile in tiles:
-        cv2.rectangle(tile, first, last, color=(255, 255, 255), thickness=1)
+    left, top = round(columns.start / scale), round(rows.start / scale)
+    right, bottom = round(columns.stop / scale) - 1, round(rows.stop / scale) - 1
+    cv2.rectangle(tile, (left - 1, top - 1), (right + 1, bottom + 1), color=(0, 0, 0))
+    cv2.rectangle(tile, (left, top), (right, bottom), color=(255, 255, 255))
 
 
-def _stack(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
-    """Put captioned rows of pictures onto one canvas; columns are as wide as the first row's."""
-    widths = [max(row[i].shape[1] for row in rows) for i in range(len(captions))]
-    width = sum(widths) + GAP * (len(captions) + 1)
-    height = CAPTION + sum(row[0].shape[0] + GAP for row in rows)
-    canvas = PILImage.new("RGB", (width, height), (24, 24, 24))
+def _number(
+    canvas: PILImage.Image, tile: tuple[int, int], size: tuple[int, int], windows: Sequence[Window]
+) -> None:
+    """Write the same number beside a window's outline in the photo and into its close-up."""
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=20)
-    left = GAP
+    for index, (rows, columns) in enumerate(windows, start=1):
+        outlined = columns.start / size[0] * tile[0], rows.start / size[1] * tile[1]
+        for x, y in (outlined, (0, index * (tile[1] + GAP))):
+            place = GAP + x + 6, CAPTION + y + 4
+            draw.text(place, str(index), (255, 255, 255), _font(), stroke_width=2, stroke_fill=0)
+
+
+def _stack(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> PILImage.Image:
+    """Put captioned rows of pictures of one size onto one canvas."""
+    height, width = rows[0][0].shape[:2]
+    column = max(width, CAPTION)
+    across, down = len(captions) * (column + GAP) + GAP, CAPTION + len(rows) * (height + GAP)
+    canvas = PILImage.new("RGB", (across, down), (24, 24, 24))
+    draw = ImageDraw.Draw(canvas)
     for i, caption in enumerate(captions):
-        draw.text((left + 2, CAPTION // 2), caption, fill=(230, 230, 230), font=font, anchor="lm")
-        top = CAPTION
-        for row in rows:
-            canvas.paste(PILImage.fromarray(row[i]), (left, top))
-            top += row[i].shape[0] + GAP
-        left += widths[i] + GAP
-    return np.asarray(canvas, dtype=np.uint8)
+        left = GAP + i * (column + GAP)
+        text = _shortened(caption, column - 2)
+        draw.text((left + 2, CAPTION // 2), text, (230, 230, 230), _font(), anchor="lm")
+        for j, row in enumerate(rows):
+            canvas.paste(PILImage.fromarray(row[i]), (left, CAPTION + j * (height + GAP)))
+    return canvas
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=20)
+
+
+def _shortened(caption: str, width: float) -> str:
+    """Return as much of a caption's end as is `width` pixels wide."""
+    font, text = _font(), caption
+    while len(text) > 1 and font.getlength(text) > width:
+        caption = caption[1:]
+        text = "…" + caption
+    return text
 
 
 def depth_tile(depth: InverseDepth, low: float, high: float) -> Picture:
@@ -178,11 +301,12 @@ def depth_tile(depth: InverseDepth, low: float, high: float) -> Picture:
     low, high
         Values of the farthest and the nearest colour.
     """
-    return color_depth(_fit(_unknown_as_nan(depth)), low, high)
+    size = _tile_size((depth.shape[1], depth.shape[0]))
+    return depth_column("", depth, low, high).draw(WHOLE, size)
 
 
 def panel_tiles(panel: Picture, size: tuple[int, int]) -> dict[str, Picture]:
-    """Take the upper row of a preview apart again.
+    """Take a preview apart again.
 
     Parameters
     ----------
@@ -194,16 +318,20 @@ def panel_tiles(panel: Picture, size: tuple[int, int]) -> dict[str, Picture]:
     Returns
     -------
     dict
-        `photo`, `mask`, `before`, `after`, `change` of a refinement, `photo`, `after` of a
-        prediction; empty where the panel is none of a photo of this size.
+        `photo`, `mask`, `before`, `after`, `change` of a refinement, with `close_before` and
+        `close_after` where it has a close-up; `photo`, `after` of a prediction; empty where the
+        panel is none of a photo of this size.
     """
-    scale = TILE / max(size)
-    width, height = (max(1, round(side * scale)) for side in size)
+    width, height = _tile_size(size)
+    rows, below = divmod(panel.shape[0] - CAPTION, height + GAP)
     for names in (("photo", "mask", "before", "after", "change"), ("photo", "after")):
-        column, rest = divmod(panel.shape[1] - GAP * (len(names) + 1), len(names))
-        if rest == 0 and column >= width and panel.shape[0] >= CAPTION + height + GAP:
-            starts = [GAP + i * (column + GAP) for i in range(len(names))]
-            rows = slice(CAPTION, CAPTION + height)
-            tiles = [panel[rows, start : start + width] for start in starts]
-            return dict(zip(names, tiles, strict=True))
+        column, beside = divmod(panel.shape[1] - GAP, len(names))
+        if rows in (1, 2) and column == max(width, CAPTION) + GAP and not (below or beside):
+            tiles = {}
+            for row, prefix in enumerate(("", "close_")[:rows]):
+                top = CAPTION + row * (height + GAP)
+                for i, name in enumerate(names):
+                    left = GAP + i * column
+                    tiles[prefix + name] = panel[top : top + height, left : left + width]
+            return {name: tile for name, tile in tiles.items() if name in _PARTS}
     return {}

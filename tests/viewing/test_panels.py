@@ -123,12 +123,12 @@ def test_prediction_panel_shows_photo_and_depth():
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (1000, 700), (7, 5), (640, 640)])
 def test_a_panel_comes_apart_again(height, width):
     photo, mask, before, after = scene(height, width)
-    for panel in (
-        refinement_panel(photo, mask, before, after),
-        refinement_panel(photo, mask, before, before),
+    for panel, more in (
+        (refinement_panel(photo, mask, before, after), ["close_before", "close_after"]),
+        (refinement_panel(photo, mask, before, before), []),
     ):
         tiles = panel_tiles(panel, (width, height))
-        assert list(tiles) == ["photo", "mask", "before", "after", "change"]
+        assert list(tiles) == ["photo", "mask", "before", "after", "change", *more]
         rows, columns = (max(1, round(side * TILE / max(height, width))) for side in mask.shape)
         assert {tile.shape for tile in tiles.values()} == {(rows, columns, 3)}
         inside, outside = tiles["mask"][rows * 3 // 8, -3], tiles["mask"][-3, 3]
