@@ -1,4 +1,6 @@
-"""OpenEXR through OpenCV, where it was built with it; the size is read from the header first.
+"""OpenEXR through OpenCV, where it was built with it, or read through the package `openexr`.
+
+The size is read from the header first.
 
 Header layout: "OpenEXR File Layout" in the documentation of openexr.com.
 """
@@ -6,6 +8,7 @@ Header layout: "OpenEXR File Layout" in the documentation of openexr.com.
 from __future__ import annotations
 
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,16 +30,14 @@ def read_exr(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[Any
     Raises
     ------
     InputFileError
-        If it is too large, or the installed OpenCV has no OpenEXR.
+        If it is too large, or nothing installed reads OpenEXR.
     ValueError
         If it is damaged.
     """
     width, height = _size(stream.read(_LONGEST_HEADER))
     check_size(path, width, height, max_megapixels)
     if not libraries.opencv_has_exr():
-        raise InputFileError(
-            f"{shown(path)}: the installed OpenCV has no OpenEXR; save it as tiff, npy or pfm"
-        )
+        return _through_package(path)
     cv2 = libraries.opencv()
     stream.seek(0)
     data = np.frombuffer(stream.read(), np.uint8)
@@ -44,6 +45,19 @@ def read_exr(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[Any
     if values is None:
         raise ValueError("OpenCV cannot decode it")
     return values
+
+
+def _through_package(path: Path) -> NDArray[Any]:
+    if find_spec("OpenEXR") is None:
+        raise InputFileError(
+            f"{shown(path)}: the installed OpenCV has no OpenEXR; pip install 'maskdepth[exr]', or "
+            "save it as tiff, npy or pfm"
+        )
+    import OpenEXR
+
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        channels = [channel.pixels for channel in file.channels().values()]
+    return np.array(channels[0] if len(channels) == 1 else np.dstack(channels))
 
 
 def _size(header: bytes) -> tuple[int, int]:
