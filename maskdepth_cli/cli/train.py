@@ -30,9 +30,18 @@ def train(
         Path, typer.Option(metavar="FILE", help="TOML recipe, such as train/recipes/tiny.toml.")
     ],
     rgbd: Annotated[
-        list[Path],
-        typer.Option(metavar="DIR", help="Folder with rgb/, depth/ and maybe seg/; repeatable."),
-    ],
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with rgb/, depth/ and maybe seg/, beside the recipe's own sources; "
+            "repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="What paths of sources in the recipe are relative to."),
+    ] = Path(),
     stage: Annotated[
         int | None,
         typer.Option(
@@ -116,9 +125,10 @@ def train(
         TrainRequest(
             stage=stage,
             recipe=recipe,
-            rgbd=tuple(rgbd),
+            rgbd=tuple(rgbd or ()),
             masks=tuple(masks or ()),
             output=output,
+            data=data,
             start=start,
             validation=validation,
             validation_initial=validation_initial,

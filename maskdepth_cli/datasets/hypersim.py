@@ -5,21 +5,22 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.datasets.hdf5 import h5py, read_hdf5
 from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
-from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.types import Image, InverseDepth
 
 PAPER_FRAMES = 456
+KEY = "dataset"  # of the array in every file
 IMAGES_TABLE = "metadata_images.csv"
 CAMERAS_TABLE = "metadata_camera_parameters.csv"
 # Where tables and scenes lie: at the root itself, or in a checkout of the toolkit.
@@ -28,7 +29,7 @@ SCENE_FOLDERS = ("", "evermotion_dataset/scenes")
 FIELD_OF_VIEW = np.pi / 3  # horizontal, of the standard camera
 LAYOUT = "ai_VVV_NNN/images/scene_cam_XX_{geometry_hdf5,final_hdf5 or final_preview}"
 
-Select = Literal["trajectory", "scene"]
+Select = Literal["trajectory", "scene", "all"]
 FloatArray = NDArray[np.float64]
 
 
@@ -45,8 +46,9 @@ def open_hypersim(
         place of the standard one.
     instances : bool
         Read ``semantic_instance``; unlabelled pixels belong to no instance.
-    select : {"trajectory", "scene"}
-        The first frame of every trajectory, or of the first trajectory of every scene.
+    select : {"trajectory", "scene", "all"}
+        The first frame of every trajectory, or of the first trajectory of every scene, or all
+        frames, to train on.
 
     Returns
     -------
@@ -66,15 +68,15 @@ def open_hypersim(
     cameras = _camera_matrices(root)
     frames: list[Frame] = []
     for scene in scenes:
-        firsts = _first_frames(scene, public)
-        for camera, number in [*firsts][: 1 if select == "scene" else None]:
+        chosen = _frames(scene, public, first=select != "all")
+        for camera, number in [*chosen][: 1 if select == "scene" else None]:
             frames.append(_frame(scene, camera, number, cameras.get(scene.name), instances))
     if not frames:
         raise NothingToDoError(
             f"{shown(root)}: no Hypersim scene here; download geometry_hdf5 and final_preview or "
             f"final_hdf5 as github.com/apple/ml-hypersim describes and unpack them as {LAYOUT}"
         )
-    _h5py()
+    h5py()
     notes = [
         f"{table} is not in {shown(root)}: {consequence}"
         for table, present, consequence in (
@@ -83,12 +85,13 @@ def open_hypersim(
         )
         if not present
     ]
+    paper = instances and select == "trajectory" and len(frames) == PAPER_FRAMES
     return DepthDataset(
         "hypersim",
-        f"Hypersim, first frame of each {select}",
+        "Hypersim" if select == "all" else f"Hypersim, first frame of each {select}",
         tuple(frames),
         notes=tuple(notes),
-        paper_set="hypersim" if instances and len(frames) == PAPER_FRAMES else None,
+        paper_set="hypersim" if paper else None,
         options=tuple((scene, repr(camera.tolist())) for scene, camera in cameras.items()),
     )
 
@@ -172,26 +175,26 @@ def _frame(
 
 def _read(matrix: FloatArray | None, frame: Frame) -> Sample:
     inputs = dict(frame.inputs)
-    distance = _dataset(inputs["depth"], 2)
+    distance = read_hdf5(inputs["depth"], KEY, 2)
     camera = standard_camera(*distance.shape) if matrix is None else matrix
     ids = None
     if "instances" in inputs:
-        ids = np.maximum(_dataset(inputs["instances"], 2), 0).astype(np.int32)
+        ids = np.maximum(read_hdf5(inputs["instances"], KEY, 2), 0).astype(np.int32)
     if frame.image.suffix == ".hdf5":
-        colour = _dataset(frame.image, 3)
+        colour = read_hdf5(frame.image, KEY, 3)
         valid = np.ones(colour.shape[:2], bool)
         if "entities" in inputs:
-            valid = _dataset(inputs["entities"], 2) != -1
+            valid = read_hdf5(inputs["entities"], KEY, 2) != -1
         image = tone_map(colour, valid)
     else:
         image = read_image(frame.image)
     return frame.sample(image, planar_inverse_depth(distance, camera), ids)
 
 
-def _first_frames(
-    scene: Path, public: set[tuple[str, str, int]] | None
+def _frames(
+    scene: Path, public: set[tuple[str, str, int]] | None, first: bool
 ) -> Iterator[tuple[str, int]]:
-    """Camera and number of the first frame of each trajectory of a scene."""
+    """Camera and number of the first frame of each trajectory of a scene, or of all."""
     for folder in sorted((scene / "images").glob("scene_cam_*_geometry_hdf5")):
         camera = folder.name.removeprefix("scene_").removesuffix("_geometry_hdf5")
         numbers = sorted(
@@ -202,7 +205,8 @@ def _first_frames(
         for number in numbers:
             if public is None or (scene.resolve().name, camera, number) in public:
                 yield camera, number
-                break
+                if first:
+                    break
 
 
 def _public_frames(root: Path) -> set[tuple[str, str, int]] | None:
@@ -238,22 +242,3 @@ def _table(root: Path, name: str) -> list[dict[str, str]] | None:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 return list(csv.DictReader(file))
     return None
-
-
-def _dataset(path: Path, axes: int) -> NDArray[Any]:
-    """Read the array that every Hypersim file holds under the key ``dataset``."""
-    with open_file(path) as stream, _h5py().File(stream, "r") as file:
-        stored = file["dataset"]
-        if len(stored.shape) != axes:
-            raise InputFileError(f"{shown(path)}: expected {axes} axes, found {stored.shape}")
-        check_size(path, stored.shape[1], stored.shape[0], MAX_MEGAPIXELS)
-        return np.asarray(stored)
-
-
-@cache
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise UsageError("Hypersim needs h5py: pip install 'maskdepth[datasets]'") from error
-    return h5py

@@ -29,6 +29,7 @@ class _Version:
     key: str
     title: str
     folder: str  # of the Easy trajectories, below the environment
+    hard: str  # of the Hard ones
     image: str  # below the trajectory; {} is the frame's number
     depth: str
     instances: str
@@ -40,6 +41,7 @@ V1 = _Version(
     "tartanair",
     "TartanAir v1",
     "Easy",
+    "Hard",
     "image_left/{:06d}_left.png",
     "depth_left/{:06d}_left_depth.npy",
     "seg_left/{:06d}_left_seg.npy",
@@ -51,6 +53,7 @@ V2 = _Version(
     "tartanair2",
     "TartanAir v2",
     "Data_easy",
+    "Data_hard",
     "image_lcam_front/{:06d}_lcam_front.png",
     "depth_lcam_front/{:06d}_lcam_front_depth.png",
     "seg_lcam_front/{:06d}_lcam_front_seg.png",
@@ -92,9 +95,7 @@ def open_tartanair(
     NothingToDoError
         There is no trajectory, or none with that frame.
     """
-    patterns = [f"{prefix}{version.folder}/P*" for prefix in ("", "*/", "*/*/")]
-    folders = [path for pattern in patterns for path in root.glob(pattern) if path.is_dir()]
-    trajectories = sorted(path for path in folders if re.fullmatch(r"P\d+", path.name))
+    trajectories = _trajectories(root, version.folder)
     layout = f"ENV/{version.folder}/P000/{version.depth.format(number)}"
     if not trajectories:
         raise NothingToDoError(
@@ -119,13 +120,41 @@ def open_tartanair(
     )
 
 
+def open_all_tartanair(root: Path, version: _Version = V1) -> DepthDataset:
+    """Open every frame of every trajectory, Easy and Hard, to train on; see `open_tartanair`.
+
+    Raises
+    ------
+    NothingToDoError
+        There is no frame.
+    """
+    pattern = re.compile(re.sub(r".*/", "", version.image).replace("{:06d}", r"(\d+)"))
+    frames = [
+        _frame(trajectory, version, int(found[1]), True)
+        for folder in (version.folder, version.hard)
+        for trajectory in _trajectories(root, folder)
+        for path in sorted((trajectory / version.image).parent.glob("*"))
+        if (found := pattern.fullmatch(path.name))
+    ]
+    if not frames:
+        layout = f"ENV/{version.folder}/P000/{version.image.format(0)}"
+        raise NothingToDoError(f"{shown(root)}: no {version.title} here; expected {layout}")
+    return DepthDataset(version.key, version.title, tuple(frames))
+
+
+def _trajectories(root: Path, folder: str) -> list[Path]:
+    patterns = [f"{prefix}{folder}/P*" for prefix in ("", "*/", "*/*/")]
+    found = [path for pattern in patterns for path in root.glob(pattern) if path.is_dir()]
+    return sorted(path for path in found if re.fullmatch(r"P\d+", path.name))
+
+
 def _frame(trajectory: Path, version: _Version, number: int, instances: bool) -> Frame:
     inputs = [("depth", trajectory / version.depth.format(number))]
     if instances:
         inputs.append(("instances", trajectory / version.instances.format(number)))
     place = trajectory.resolve()
     environment = place.parent.parent.name
-    name = f"{environment}/{version.folder}/{place.name}/{number:06d}"
+    name = f"{environment}/{place.parent.name}/{place.name}/{number:06d}"
     image = trajectory / version.image.format(number)
     return Frame(name, image, tuple(inputs), partial(_read, version.packed))
 

@@ -20,7 +20,8 @@ class Composite(NamedTuple):
     mask: Tensor  # M, binary
     foreground: Tensor  # D1, the target of the M layer
     background: Tensor  # D2, the target of the 1-M layer
-    foreground_known: Tensor  # 1 where the target holds: everywhere, but for paired samples
+    known: Tensor  # 1 where the depth is known
+    foreground_known: Tensor  # 1 where the target holds, too: not on a paired sample's other side
     background_known: Tensor
 
 
@@ -38,12 +39,14 @@ def compose(batch: Batch) -> Composite:
     scale = DEPTH_RANGE / (high - low).clamp(min=1e-6)
     seam = gaussian_blur(mask, batch["seam"] / 2)
     paired = batch["paired"].view(-1, 1, 1, 1)
+    front_known, back_known = batch["known"].to(mask.dtype).unbind(1)
     return Composite(
         rgb=seam * batch["rgb"][:, 0] + (1 - seam) * batch["rgb"][:, 1],
         depth=(depth - low) * scale,
         mask=mask,
         foreground=(foreground - low) * scale,
         background=(background - low) * scale,
-        foreground_known=torch.where(paired, mask, 1.0),
-        background_known=torch.where(paired, 1 - mask, 1.0),
+        known=torch.where(mask > 0.5, front_known, back_known),
+        foreground_known=torch.where(paired, mask, 1.0) * front_known,
+        background_known=torch.where(paired, 1 - mask, 1.0) * back_known,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.masks import read_mask
+from maskdepth_cli.training.mask_sets import BinaryMask, Kind
+from maskdepth_cli.training.memory import Remembered
+from maskdepth_cli.training.sources import draw_readable
 
 MAX_HOLES = 8  # the largest ones of a mask
 MAX_HOLE_AREA = 0.25  # of the patch; a larger region is background, not a hole
-CACHED_MASKS = 5000  # decoded masks kept in memory, as bytes
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
@@ -26,6 +27,8 @@ class MaskFolder:
     ----------
     roots : sequence of Path
         Folders, searched to the bottom.
+    kind : {"object", "sky", "human"}
+        What they show.
 
     Raises
     ------
@@ -33,19 +36,24 @@ class MaskFolder:
         A folder holds no picture.
     """
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], kind: Kind = "object") -> None:
+        self.kinds = frozenset((kind,))
         self.files: list[Path] = []
         for root in roots:
             found = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
             if not found:
                 raise NothingToDoError(f"{root}: no mask files (PNG, JPEG, TIFF, WebP, BMP)")
             self.files += found
-        self.mask = lru_cache(CACHED_MASKS)(self._read)
+        self.mask = Remembered(self._read)
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def _read(self, index: int) -> NDArray[np.uint8]:
+    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask:
+        """Draw a mask."""
+        return draw_readable(self.mask, len(self), rng)
+
+    def _read(self, index: int) -> BinaryMask:
         return (read_mask(self.files[index]) > 0.5).astype(np.uint8)
 
 

@@ -28,7 +28,9 @@ class DataSettings:
     paired_share: float = 0.0  # samples that are one real frame with one of its own masks
     predicted_share: float = 0.0  # of these: spoilt by a SIDE network (initial/) in our stead
     sky_share: float = 0.2  # masks of the region without instance, where a frame has one
+    human_share: float = 0.3  # masks of humans, where a set of masks has them
     holes_share: float = 0.15  # masks with holes: half of the paper's 30% of humans
+    known_share: float = 0.5  # of a patch's depth at least; otherwise drawn again
     mask_area: tuple[float, float] = (0.03, 0.90)  # share of the patch; otherwise drawn again
     nearer_share: float = 0.8  # M layer wholly nearer than the 1-M layer
     affine_scale: tuple[float, float] = (0.3, 1.0)
@@ -96,9 +98,31 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
+class FrameSource:
+    """A set of RGB-D frames; layouts are listed in `maskdepth_cli.training.catalog`."""
+
+    layout: str = "folder"
+    root: str = ""  # relative to --data
+    weight: float = 1.0  # its share of the frames, relative to the other sets'
+    kind: Literal["inverse", "depth"] = "inverse"  # what depth/ of a folder holds
+
+
+@dataclass(frozen=True)
+class MaskSource:
+    """A set of masks; layouts are listed in `maskdepth_cli.training.catalog`."""
+
+    layout: str = "folder"
+    root: str = ""  # relative to --data
+    weight: float = 1.0  # its share of the masks of a kind, relative to the other sets'
+    kind: Literal["object", "sky", "human"] = "object"  # what a layout without classes shows
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training, both stages."""
 
+    frames: tuple[FrameSource, ...] = ()
+    masks: tuple[MaskSource, ...] = ()
     network: RefinementConfig = SIZES["base"]
     data: DataSettings = field(default_factory=DataSettings)
     perturbation: PerturbationSettings = field(default_factory=PerturbationSettings)
@@ -111,7 +135,8 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe; what it leaves out has the paper's value.
 
     ``[network]`` takes ``size`` and any field of `RefinementConfig`; ``[data]``,
-    ``[perturbation]``, ``[loss]``, ``[stage1]`` and ``[stage2]`` the fields of their dataclasses.
+    ``[perturbation]``, ``[loss]``, ``[stage1]`` and ``[stage2]`` the fields of their dataclasses,
+    and so do any number of ``[[frames]]`` and ``[[masks]]``.
 
     Parameters
     ----------
@@ -131,11 +156,15 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         size = network.pop("size", "base")
         if size not in SIZES:
             raise TypeError(f"unknown network size {size!r}; choose {', '.join(SIZES)}")
-        recipe = Recipe(network=override(SIZES[size], network))
+        recipe = Recipe(
+            frames=tuple(override(FrameSource(), s) for s in content.pop("frames", ())),
+            masks=tuple(override(MaskSource(), s) for s in content.pop("masks", ())),
+            network=override(SIZES[size], network),
+        )
         sections = {
             f.name: override(getattr(recipe, f.name), content.pop(f.name, {}))
             for f in fields(Recipe)
-            if f.name != "network"
+            if f.name not in ("frames", "masks", "network")
         }
         if content:
             raise TypeError(f"unknown sections: {', '.join(sorted(content))}")

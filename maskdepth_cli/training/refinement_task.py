@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from maskdepth_cli.networks.refinement import DEPTH_RANGE, RefinementNetwork
 from maskdepth_cli.training.composition import Composite, compose
+from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.losses import boundary_weight, harm_loss, refinement_loss
-from maskdepth_cli.training.masks import MaskFolder
+from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.perturbation import perturb
 from maskdepth_cli.training.recipe import Recipe
 from maskdepth_cli.training.samples import Batch, Sample, collate, draw_sample
-from maskdepth_cli.training.sources import FrameFolder
 from maskdepth_cli.weights.tensors import save_tensors
 
 
@@ -29,11 +29,11 @@ class RefinementTask:
         Everything that is drawn and weighed.
     stage : int
         1 or 2.
-    frames : FrameFolder
+    frames : Frames
         RGB-D frames to composite.
     network : RefinementNetwork
         What is trained; of the recipe's configuration.
-    masks : MaskFolder, optional
+    masks : Masks, optional
         Masks of the composites; without, regions of the frames.
     validation : callable, optional
         Measures a network on held-out data.
@@ -43,9 +43,9 @@ class RefinementTask:
         self,
         recipe: Recipe,
         stage: int,
-        frames: FrameFolder,
+        frames: Frames,
         network: RefinementNetwork,
-        masks: MaskFolder | None = None,
+        masks: Masks | None = None,
         validation: Callable[[nn.Module], Mapping[str, float]] | None = None,
     ) -> None:
         self.recipe, self.stage, self.frames, self.masks = recipe, stage, frames, masks
@@ -116,10 +116,10 @@ class RefinementTask:
             "background": refinement_loss(
                 background, c.background, weight * c.background_known * other_or_hidden, settings
             ),
-            "composite": refinement_loss(merged, c.depth, weight, settings),
+            "composite": refinement_loss(merged, c.depth, weight * c.known, settings),
         }
         if settings.harm:
-            parts["harm"] = harm_loss(merged, perturbed, c.depth, weight, settings)
+            parts["harm"] = harm_loss(merged, perturbed, c.depth, weight * c.known, settings)
         return torch.stack(list(parts.values())).sum(), parts
 
     def _composite_loss(
@@ -128,7 +128,7 @@ class RefinementTask:
         """direct-composite (paper section 4.4): ``[depth, mask, RGB] -> D'`` without layers."""
         perturbed, c = _spoil(composite, batch)
         merged = network(perturbed, c.mask, c.rgb)
-        weight = boundary_weight(c.mask, self.recipe.loss)
+        weight = c.known * boundary_weight(c.mask, self.recipe.loss)
         loss = refinement_loss(merged, c.depth, weight, self.recipe.loss)
         return loss, {"composite": loss}
 

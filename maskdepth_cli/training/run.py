@@ -18,7 +18,7 @@ from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.networks.lite import LiteNetwork
 from maskdepth_cli.networks.refinement import RefinementNetwork
-from maskdepth_cli.training.masks import MaskFolder
+from maskdepth_cli.training.catalog import open_frames, open_masks
 from maskdepth_cli.training.recipe import Recipe, TrainSettings, load_recipe, read_toml
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.side import SideTask, load_imagenet_encoder, load_side_recipe
@@ -37,6 +37,7 @@ class TrainRequest:
     rgbd: tuple[Path, ...]
     masks: tuple[Path, ...]
     output: Path
+    data: Path = Path()  # what paths of sources in the recipe are relative to
     start: Path | None = None  # weights to start from: stage 1's; ImageNet's for a SIDE network
     validation: Path | None = None  # held-out folder of rgb, depth, seg
     validation_initial: Path | None = None  # its initial depth maps
@@ -73,12 +74,13 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
     recipe = load_recipe(request.recipe, request.changes)
     settings = recipe.stage1 if request.stage == 1 else recipe.stage2
     torch.manual_seed(settings.seed)
+    frames = open_frames(recipe.frames, request.rgbd, request.data)
     task = RefinementTask(
         recipe,
         request.stage,
-        FrameFolder(*request.rgbd),
+        frames,
         _network(recipe, request.start),
-        MaskFolder(request.masks) if request.masks else None,
+        open_masks(recipe.masks, request.masks, request.data, frames),
         _validation(request),
     )
     return _trainer(request, task, settings).run(report)

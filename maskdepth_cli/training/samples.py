@@ -7,7 +7,7 @@ of workers or ranks, and a killed run goes on exactly where it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -16,9 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskdepth_cli.training.masks import MAX_HOLES, MaskFolder, find_holes
+from maskdepth_cli.engine.fills import fill_nearest
+from maskdepth_cli.errors import UsageError
+from maskdepth_cli.training.frame_sets import Frames
+from maskdepth_cli.training.mask_sets import Kind, Masks
+from maskdepth_cli.training.masks import MAX_HOLES, find_holes
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
-from maskdepth_cli.training.sources import Frame, FrameFolder
+from maskdepth_cli.training.sources import Frame
+from maskdepth_cli.types import InverseDepth
 
 NOISE_GRID = 8  # side of the low-frequency noise grids
 ATTEMPTS = 100  # redraws of a mask whose area does not fit
@@ -30,7 +35,8 @@ class Sample:
     """Arrays of one sample; stacked by `collate`. S is the patch side."""
 
     rgb: NDArray[np.float32]  # (2, 3, S, S): of the M layer and of the 1-M layer
-    depth: NDArray[np.float32]  # (2, 1, S, S) inverse depth scaled to [0, 1]
+    depth: NDArray[np.float32]  # (2, 1, S, S) inverse depth scaled to [0, 1], gaps filled
+    known: NDArray[np.bool_]  # (2, 1, S, S) where it is no gap
     mask: NDArray[np.float32]  # (1, S, S) binary
     holes: NDArray[np.uint8]  # (1, S, S) 0 = none, else 1 + index into hole_blend
     initial: NDArray[np.float32]  # (1, S, S) a SIDE network's depth, in units of ``depth``
@@ -76,24 +82,24 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def draw_sample(
-    frames: FrameFolder,
+    frames: Frames,
     data: DataSettings,
     perturbation: PerturbationSettings,
     seed: int,
     index: int,
-    masks: MaskFolder | None = None,
+    masks: Masks | None = None,
 ) -> Sample:
     """Draw the sample of a seed and an index.
 
     Parameters
     ----------
-    frames : FrameFolder
+    frames : Frames
         RGB-D frames.
     data, perturbation
         What is drawn.
     seed, index : int
         The sample is a pure function of these.
-    masks : MaskFolder, optional
+    masks : Masks, optional
         Masks of composites; without, regions of other frames.
     """
     rng = np.random.default_rng((seed, index))
@@ -104,15 +110,20 @@ def draw_sample(
         back = front
     else:
         front, back = _patch(frames, data, rng), _patch(frames, data, rng)
-        mask = _mask_of_folder(masks, data, rng) if masks else _masked_patch(frames, data, rng)[1]
+        mask = _mask_of_set(masks, data, rng) if masks else _masked_patch(frames, data, rng)[1]
         if rng.random() < 0.5:
             mask = np.ascontiguousarray(mask[:, ::-1])
     initial = front.initial if paired and rng.random() < data.predicted_share else None
+    if initial is not None and not np.isfinite(initial).all():
+        initial = None
+    known = np.stack([np.isfinite(frame.depth)[None] for frame in (front, back)])
+    front, back = (replace(frame, depth=_filled(frame.depth)) for frame in (front, back))
     rgb = [_augment(front.rgb, data, rng)]
     rgb.append(rgb[0] if paired else _augment(back.rgb, data, rng))
     return Sample(
         rgb=np.stack(rgb),
         depth=np.stack([_unit(frame.depth, frame.depth)[None] for frame in (front, back)]),
+        known=known,
         mask=mask[None],
         holes=find_holes(mask)[None],
         initial=_unit(front.depth if initial is None else initial, front.depth)[None],
@@ -125,9 +136,20 @@ def draw_sample(
     )
 
 
-def _patch(frames: FrameFolder, data: DataSettings, rng: np.random.Generator) -> Frame:
-    """Draw a random crop of a random frame, resized and flipped, (S, S)."""
-    frame = frames.frame(int(rng.integers(len(frames))))
+def _patch(frames: Frames, data: DataSettings, rng: np.random.Generator) -> Frame:
+    """Draw a random crop of a random frame whose depth is known to a large part."""
+    for _ in range(ATTEMPTS):
+        patch = _crop(frames.draw(rng), data, rng)
+        if np.isfinite(patch.depth).mean() >= data.known_share:
+            return patch
+    raise UsageError(
+        f"{frames.name}: of {ATTEMPTS} patches none is known to a share of {data.known_share}; "
+        "lower known_share in [data]"
+    )
+
+
+def _crop(frame: Frame, data: DataSettings, rng: np.random.Generator) -> Frame:
+    """Cut a random square, flip it by a fair coin, resize it to (S, S)."""
     size = data.patch
     height, width = frame.depth.shape
     scale = max(float(np.exp(rng.uniform(*np.log(data.scale)))), size / min(height, width))
@@ -153,19 +175,22 @@ def _patch(frames: FrameFolder, data: DataSettings, rng: np.random.Generator) ->
 
 
 def _masked_patch(
-    frames: FrameFolder, data: DataSettings, rng: np.random.Generator
+    frames: Frames, data: DataSettings, rng: np.random.Generator
 ) -> tuple[Frame, NDArray[np.float32]]:
     """Draw a patch and one of its own regions as a binary mask of allowed area."""
+    if frames.labelled is None:
+        raise UsageError(f"{frames.name}: masks are drawn from instance maps, which this set lacks")
+    frames = frames.labelled
     kind = rng.random()
     wants_sky, wants_holes = kind < data.sky_share, kind > 1 - data.holes_share
     fallback = None
     for attempt in range(ATTEMPTS):
         frame = _patch(frames, data, rng)
         if frame.instances is None:
-            raise ValueError(f"{frames.roots[0]}: masks are drawn from seg/, which this set lacks")
+            continue
         ids, counts = np.unique(frame.instances, return_counts=True)
         shares = counts / frame.instances.size
-        fits = ids[(shares >= data.mask_area[0]) & (shares <= data.mask_area[1])]
+        fits = ids[(ids >= 0) & (shares >= data.mask_area[0]) & (shares <= data.mask_area[1])]
         if not len(fits):
             continue
         chosen = 0 if wants_sky and 0 in fits else int(rng.choice(fits))
@@ -175,32 +200,50 @@ def _masked_patch(
             return frame, mask
         fallback = frame, mask
     if fallback is None:
-        raise ValueError(
-            f"{frames.roots[0]}: no region covers a share of {data.mask_area} of a patch"
+        raise UsageError(f"{frames.name}: no region covers a share of {data.mask_area} of a patch")
+    return fallback
+
+
+def _mask_of_set(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a crop of a mask that covers an allowed area, (S, S) binary.
+
+    By the paper's shares of kinds; what no set has is drawn as an object. Where a mask with holes
+    is wanted, and none turns up, it is one without.
+    """
+    share = rng.random()
+    wanted: Kind = "object"
+    if share < data.sky_share:
+        wanted = "sky"
+    elif share > 1 - data.human_share:
+        wanted = "human"
+    kind = wanted if wanted in masks.kinds else "object" if "object" in masks.kinds else None
+    fallback = None
+    for _ in range(ATTEMPTS):
+        whole = masks.draw(kind or sorted(masks.kinds)[0], rng)
+        crop = None if whole is None else _mask_crop(whole, data, rng)
+        if crop is None or not data.mask_area[0] <= crop.mean() <= data.mask_area[1]:
+            continue
+        if share <= 1 - data.holes_share or find_holes(crop).any():
+            return crop
+        fallback = crop
+    if fallback is None:
+        raise UsageError(
+            f"of {ATTEMPTS} masks none covers a share of {data.mask_area} of a patch; "
+            "change mask_area in [data]"
         )
     return fallback
 
 
-def _mask_of_folder(
-    masks: MaskFolder, data: DataSettings, rng: np.random.Generator
+def _mask_crop(
+    mask: NDArray[np.uint8], data: DataSettings, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Draw a crop of a mask file that covers an allowed area, (S, S) binary."""
-    for _ in range(ATTEMPTS):
-        mask = masks.mask(int(rng.integers(len(masks))))
-        height, width = mask.shape
-        side = max(round(min(height, width) * rng.uniform(*CROP)), 2)
-        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        crop = mask[top : top + side, left : left + side].astype(np.float32)
-        size = (data.patch, data.patch)
-        crop = (
-            cv2.resize(
-                crop, size, interpolation=cv2.INTER_AREA if side > data.patch else cv2.INTER_LINEAR
-            )
-            > 0.5
-        )
-        if data.mask_area[0] <= crop.mean() <= data.mask_area[1]:
-            return crop.astype(np.float32)
-    raise ValueError(f"{masks.files[0].parent}: no mask covers a share of {data.mask_area}")
+    height, width = mask.shape
+    side = max(round(min(height, width) * rng.uniform(*CROP)), 2)
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    crop = mask[top : top + side, left : left + side].astype(np.float32)
+    size = (data.patch, data.patch)
+    area = cv2.INTER_AREA if side > data.patch else cv2.INTER_LINEAR
+    return (cv2.resize(crop, size, interpolation=area) > 0.5).astype(np.float32)
 
 
 def _layering(data: DataSettings, rng: np.random.Generator, paired: bool) -> NDArray[np.float32]:
@@ -270,3 +313,8 @@ def _unit(depth: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.flo
     """Scale ``depth`` as brings ``of`` to [0, 1]."""
     low, high = float(of.min()), float(of.max())
     return (depth - low) / max(high - low, 1e-6 * max(abs(high), 1e-6))
+
+
+def _filled(depth: InverseDepth) -> InverseDepth:
+    known = np.isfinite(depth)
+    return depth if known.all() else fill_nearest(depth, known)

@@ -145,7 +145,7 @@ def photometric(rgb: Rgb, data: SideDataSettings, rng: np.random.Generator) -> N
 
 
 def _draw_frame(frames: FrameFolder, rng: np.random.Generator) -> Frame:
-    return frames.frame(int(rng.integers(len(frames))))
+    return frames.draw(rng)
 
 
 def _crop(

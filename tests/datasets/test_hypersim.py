@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trees
 
-from maskdepth_cli.datasets import hypersim
+from maskdepth_cli.datasets import hdf5
 from maskdepth_cli.datasets.catalog import open_dataset
 from maskdepth_cli.datasets.hypersim import planar_inverse_depth, standard_camera, tone_map
 from maskdepth_cli.errors import InputFileError, UsageError
@@ -159,8 +159,8 @@ def test_without_h5py_the_message_names_the_extra(tmp_path, monkeypatch):
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
-    hypersim._h5py.cache_clear()
+    hdf5.h5py.cache_clear()
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(UsageError, match=r"maskdepth\[datasets\]"):
         open_dataset("hypersim", tmp_path)
-    hypersim._h5py.cache_clear()
+    hdf5.h5py.cache_clear()

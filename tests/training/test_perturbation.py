@@ -97,11 +97,13 @@ def test_displacement_moves_an_edge_by_its_pixels():
 
 def test_drift_is_bounded_by_its_share():
     depth = torch.full((1, 1, 40, 40), 5.0)
-    noise = torch.rand(1, 4, 8, 8) * 2 - 1
+    noise = torch.rand(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     drifted = perturb(depth, depth * 0, batch(drift=torch.tensor([0.04]), noise=noise))
     change = (drifted / 5 - 1).abs()
     assert 0.005 < change.max() <= 0.04 + 1e-6
-    assert (drifted[..., 1:] - drifted[..., :-1]).abs().max() < 0.1  # low frequency
+    assert (
+        drifted[..., 1:] - drifted[..., :-1]
+    ).abs().max() < 0.15  # low frequency: white noise of this share has up to 0.4
 
 
 def test_resampling_loses_what_is_finer_than_the_factor():
