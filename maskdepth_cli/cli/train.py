@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskdepth_cli.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from maskdepth_cli.training.logs import Progress
 
 
 class Schedule(str, Enum):
@@ -78,6 +86,12 @@ def train(
     threads: Annotated[
         int, typer.Option(min=0, help="CPU threads of the network [default: all].")
     ] = 0,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Run the network through torch.compile.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard, too, in OUTPUT/tensorboard.")
+    ] = False,
     schedule: Annotated[
         Schedule | None,
         typer.Option(
@@ -105,39 +119,63 @@ def train(
 
     from maskdepth_cli.training.run import TrainRequest
     from maskdepth_cli.training.run import train as run
-    from maskdepth_cli.training.trainer import Progress
 
-    console = Console(stderr=True, quiet=quiet)
+    console = Console(stderr=True, quiet=quiet or os.environ.get("RANK", "0") != "0")
     section = "train" if stage is None else f"stage{stage}"
     scheduled = [f'{section}.schedule="{schedule.value}"'] if schedule else []
-
-    def report(progress: Progress) -> None:
-        left = progress.seconds_left
-        parts = "  ".join(f"{name} {value:.4g}" for name, value in progress.parts.items())
-        console.print(
-            f"{progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}  {parts}  "
-            f"{progress.samples_per_second:.2f} samples/s  "
-            f"{left // 3600:.0f} h {left // 60 % 60:02.0f} min left",
-            highlight=False,
-        )
-
-    path = run(
-        TrainRequest(
-            stage=stage,
-            recipe=recipe,
-            rgbd=tuple(rgbd or ()),
-            masks=tuple(masks or ()),
-            output=output,
-            data=data,
-            start=start,
-            validation=validation,
-            validation_initial=validation_initial,
-            device=device.value,
-            precision=precision.value,
-            workers=workers,
-            threads=threads,
-            changes=(*scheduled, *(setting or ())),
-        ),
-        report,
+    request = TrainRequest(
+        stage=stage,
+        recipe=recipe,
+        rgbd=tuple(rgbd or ()),
+        masks=tuple(masks or ()),
+        output=output,
+        data=data,
+        start=start,
+        validation=validation,
+        validation_initial=validation_initial,
+        device=device.value,
+        precision=precision.value,
+        workers=workers,
+        threads=threads,
+        compiled=compiled,
+        tensorboard=tensorboard,
+        changes=(*scheduled, *(setting or ())),
     )
-    console.print(f"weights: {path}")
+    with bar(console) as report:
+        path = run(request, report)
+    console.print(f"weights: {path}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
+    """Show progress: a bar on a terminal, elsewhere a line for every line of the log."""
+    from rich import progress as rich
+
+    columns = (
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.description}"),
+    )
+    with rich.Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task("", total=None)
+
+        def report(progress: Progress) -> None:
+            text = describe(progress)
+            shown.update(
+                task, completed=progress.iteration, total=progress.iterations, description=text
+            )
+            if progress.logged and not console.is_terminal:
+                count = f"{progress.iteration}/{progress.iterations}"
+                console.print(f"{count}  {text}", highlight=False, soft_wrap=True)
+
+        yield report
+
+
+def describe(progress: Progress) -> str:
+    """Put loss, speed and the time left into one line."""
+    left = progress.seconds_left
+    parts = "  ".join(f"{name} {value:.4g}" for name, value in progress.parts.items())
+    return (
+        f"loss {progress.loss:.4g}  {parts}  {progress.samples_per_second:.2f} samples/s  "
+        f"{left // 3600:.0f} h {left // 60 % 60:02.0f} min left"
+    )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from maskdepth_cli.training.parallel import rank_mean
 from maskdepth_cli.training.recipe import LossSettings
 
 
@@ -29,7 +30,7 @@ def refinement_loss(
         Scalar.
     """
     difference = predicted - target
-    total = weight.sum().clamp(min=1)
+    total = rank_mean(weight.sum()).clamp(min=1)
     l1 = (difference.abs() * weight).sum() / total
     l2 = (difference.square() * weight).sum() / total
     gradients = gradient_loss(difference, weight, settings.gradient_scales)
@@ -52,7 +53,9 @@ def harm_loss(
         Weight and margin.
     """
     excess = (predicted - target).abs() - (initial - target).abs() - settings.harm_margin
-    return settings.harm * (excess.clamp(min=0) * weight).sum() / weight.sum().clamp(min=1)
+    return (
+        settings.harm * (excess.clamp(min=0) * weight).sum() / rank_mean(weight.sum()).clamp(min=1)
+    )
 
 
 def gradient_loss(difference: Tensor, weight: Tensor, scales: int) -> Tensor:
@@ -76,7 +79,7 @@ def gradient_loss(difference: Tensor, weight: Tensor, scales: int) -> Tensor:
         both_y = torch.minimum(w[..., 1:, :], w[..., :-1, :])
         along_x = ((d[..., :, 1:] - d[..., :, :-1]).abs() * both_x).sum()
         along_y = ((d[..., 1:, :] - d[..., :-1, :]).abs() * both_y).sum()
-        loss = loss + (along_x + along_y) / w.sum().clamp(min=1)
+        loss = loss + (along_x + along_y) / rank_mean(w.sum()).clamp(min=1)
     return loss
 
 

@@ -18,13 +18,16 @@ from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.networks.lite import LiteNetwork
 from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.training.batches import Task
 from maskdepth_cli.training.catalog import open_frames, open_masks
+from maskdepth_cli.training.logs import Progress
+from maskdepth_cli.training.parallel import joined
 from maskdepth_cli.training.recipe import Recipe, TrainSettings, load_recipe, read_toml
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.side import SideTask, load_imagenet_encoder, load_side_recipe
 from maskdepth_cli.training.side_validation import side_validation
 from maskdepth_cli.training.sources import FrameFolder
-from maskdepth_cli.training.trainer import Progress, Task, Trainer
+from maskdepth_cli.training.trainer import Trainer
 from maskdepth_cli.weights.refinement import load_network
 
 
@@ -45,6 +48,8 @@ class TrainRequest:
     precision: str = "bf16"
     workers: int = 0
     threads: int = 0  # of the CPU; 0 leaves torch's choice
+    compiled: bool = False
+    tensorboard: bool = False
     changes: tuple[str, ...] = ()  # to the recipe, SECTION.NAME=VALUE
 
 
@@ -83,7 +88,7 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
         open_masks(recipe.masks, request.masks, request.data, frames),
         _validation(request),
     )
-    return _trainer(request, task, settings).run(report)
+    return _run(request, task, settings, report)
 
 
 def _train_side(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
@@ -96,18 +101,29 @@ def _train_side(request: TrainRequest, report: Callable[[Progress], None]) -> Pa
     load_imagenet_encoder(network, request.start)
     validation = side_validation(request.validation) if request.validation else None
     task = SideTask(recipe, FrameFolder(*request.rgbd), network, validation)
-    return _trainer(request, task, recipe.train).run(report)
+    return _run(request, task, recipe.train, report)
 
 
-def _trainer(request: TrainRequest, task: Task, settings: TrainSettings) -> Trainer:
-    return Trainer(
-        task,
-        settings,
-        request.output,
-        device=pick_device(request.device),
-        precision=request.precision,
-        workers=request.workers,
-    )
+def _run(
+    request: TrainRequest,
+    task: Task,
+    settings: TrainSettings,
+    report: Callable[[Progress], None],
+) -> Path:
+    device = pick_device(request.device)
+    with joined(device) as ranks:
+        trainer = Trainer(
+            task,
+            settings,
+            request.output,
+            device=device,
+            precision=request.precision,
+            workers=request.workers,
+            compiled=request.compiled,
+            tensorboard=request.tensorboard,
+            ranks=ranks,
+        )
+        return trainer.run(report)
 
 
 def _network(recipe: Recipe, start: Path | None) -> RefinementNetwork:

@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.nn.parallel import DistributedDataParallel
 
 from maskdepth_cli.errors import MaskdepthError, WeightsError
 from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.training.batches import Task, batch_loader
+from maskdepth_cli.training.logs import Progress, RunLog
+from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings
 
 CHECKPOINT = "last.pt"
-LOG = "log.csv"
 REPORT_EVERY = 20  # iterations averaged into one line of the log
-
-
-class Task(Protocol):
-    """What is trained: a network, its samples and its loss."""
-
-    network: nn.Module
-
-    def sample(self, index: int) -> Any:
-        """Draw the sample of an index; a pure function of it."""
-
-    def collate(self, samples: list[Any]) -> Any:
-        """Stack samples into a batch with a method ``to(device)``."""
-
-    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Loss of a batch on the training device, and its parts for the log."""
-
-    def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """Measure on held-out data; the first figure decides which checkpoint is best (lower)."""
-
-    def save(self, network: nn.Module, path: Path) -> None:
-        """Write the network's weights as a file that inference loads."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One report of a running training."""
-
-    iteration: int
-    iterations: int
-    loss: float
-    parts: Mapping[str, float]
-    learning_rate: float
-    samples_per_second: float
-    seconds_left: float
+ALONE = Ranks()
+Losses = tuple[float, dict[str, float]]  # of an iteration, and its parts
 
 
 class Trainer:
@@ -69,13 +37,19 @@ class Trainer:
     settings : TrainSettings
         How long and how fast.
     folder : Path
-        Takes ``last.pt`` (to resume from), ``weights.safetensors`` (EMA weights) and ``log.csv``.
+        Takes ``last.pt`` (to resume from), ``weights.safetensors`` (EMA weights) and the logs.
     device : torch.device
         Training device.
     precision : {"fp32", "bf16"}
         Autocast precision of the forward pass.
     workers : int
         Loader processes; 0 loads in this process.
+    compiled : bool
+        Run the network through ``torch.compile``.
+    tensorboard : bool
+        Log for TensorBoard, too.
+    ranks : Ranks
+        Which of several processes this is; each takes its part of every iteration's samples.
     """
 
     def __init__(
@@ -87,16 +61,26 @@ class Trainer:
         device: torch.device,
         precision: str = "bf16",
         workers: int = 0,
+        compiled: bool = False,
+        tensorboard: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.task, self.settings, self.folder = task, settings, folder
         self.device, self.precision, self.workers = device, precision, workers
+        self.tensorboard, self.ranks = tensorboard, ranks
         self.network = task.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if ranks.world > 1 and device.type == "cuda":  # there is none for the CPU
+            self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         self.ema = deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.network, settings.weight_decay, settings.encoder_scale),
             lr=settings.learning_rate,
         )
         self.iteration = 0
+        self.window: list[Losses] = []  # since the last line of the log
+        self.model: Any = torch.compile(self.network) if compiled else self.network
+        if ranks.world > 1:
+            self.model = DistributedDataParallel(self.model)
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
         """Train from the last checkpoint, if there is one, to the end.
@@ -113,18 +97,24 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.resume()
-        started, window = time.perf_counter(), []
+        log = RunLog(self.folder, self.iteration, self.tensorboard) if self.ranks.first else None
+        started, begun = time.perf_counter(), self.iteration
         for batches in self._batches():
-            window.append(self._step(batches))
-            if self.iteration % REPORT_EVERY == 0 or self.iteration == self.settings.iterations:
-                seconds = time.perf_counter() - started
-                report(self._report(window, seconds))
-                started, window = time.perf_counter(), []
+            self.window.append(self._step(batches))
+            if log is None:
+                continue
+            progress = self._progress((time.perf_counter() - started) / (self.iteration - begun))
+            if progress.logged:
+                log.training(progress)
+                started, begun, self.window = time.perf_counter(), self.iteration, []
+            report(progress)
+            if self.iteration % self.settings.validate_every == 0:
+                self._validate(log)
             if self.iteration % self.settings.save_every == 0:
                 self.save()
-            if self.iteration % self.settings.validate_every == 0:
-                self._validate()
-        self.save()
+        if log is not None:
+            self.save()
+            log.close()
         return self.folder / "weights.safetensors"
 
     def resume(self) -> None:
@@ -138,6 +128,9 @@ class Trainer:
             self.ema.load_state_dict(state["ema"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.iteration = state["iteration"]
+            self.window = state.get("window", [])
+            if "random" in state:
+                torch.set_rng_state(state["random"].cpu())
         except (RuntimeError, KeyError, ValueError) as error:
             raise WeightsError(
                 f"{path}: not a checkpoint of this recipe ({str(error).splitlines()[0]}); "
@@ -153,6 +146,8 @@ class Trainer:
                     "ema": self.ema.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "iteration": self.iteration,
+                    "window": self.window,
+                    "random": torch.get_rng_state(),
                 },
                 temporary,
             )
@@ -169,50 +164,53 @@ class Trainer:
         return s.learning_rate * 0.1 ** sum(share >= milestone for milestone in s.milestones)
 
     def _batches(self) -> Iterator[list[Any]]:
-        s = self.settings
-        per_iteration = s.batch_size * s.accumulate
-        loader = DataLoader(
-            _Indexed(self.task),
-            sampler=range(self.iteration * per_iteration, s.iterations * per_iteration),
-            batch_size=s.batch_size,
-            num_workers=self.workers,
-            collate_fn=self.task.collate,
-            drop_last=True,
-        )
+        loader = batch_loader(self.task, self.settings, self.iteration, self.ranks, self.workers)
         group = []
         for batch in loader:
             group.append(batch)
-            if len(group) == s.accumulate:
+            if len(group) == self.settings.accumulate:
                 yield group
                 group = []
 
-    def _step(self, batches: list[Any]) -> tuple[float, dict[str, float]]:
-        self.network.train()
+    def _step(self, batches: list[Any]) -> Losses:
+        self.model.train()
         rate = self.learning_rate(self.iteration)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
+        losses: list[Tensor] = []
         parts: Mapping[str, Tensor] = {}
-        for batch in batches:
-            batch = batch.to(self.device)
-            with self._autocast():
-                loss, parts = self.task.loss(self.network, batch)
-            if not torch.isfinite(loss):
-                path = self.folder / f"not-finite-{self.iteration}.pt"
-                torch.save(batch, path)
-                raise MaskdepthError(
-                    f"the loss is {float(loss.detach())} at iteration {self.iteration}; the batch "
-                    f"is saved as {path}. Lower the learning rate and run again: it goes on "
-                    "from the checkpoint before this."
-                )
-            (loss / len(batches)).backward()
-            total += float(loss.detach()) / len(batches)
+        for number, batch in enumerate(batches, 1):
+            with self._synchronised(number == len(batches)):
+                with self._autocast():
+                    loss, parts = self.task.loss(self.model, batch.to(self.device))
+                (loss / len(batches)).backward()
+            losses.append(loss.detach())
+        # Fetched at once: each fetch waits for the device.
+        values = torch.stack([*losses, *(part.detach() for part in parts.values())]).tolist()
+        for batch, value in zip(batches, values, strict=False):
+            if not math.isfinite(value):
+                self._give_up(batch, value)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self._average()
         self.iteration += 1
-        return total, {name: float(value.detach()) for name, value in parts.items()}
+        shown = dict(zip(parts, values[len(batches) :], strict=True))
+        return sum(values[: len(batches)]) / len(batches), shown
+
+    def _synchronised(self, last: bool) -> Any:
+        """Gradients of several processes are averaged once, in the last batch of an iteration."""
+        if last or not isinstance(self.model, DistributedDataParallel):
+            return nullcontext()
+        return self.model.no_sync()
+
+    def _give_up(self, batch: Any, loss: float) -> None:
+        path = self.folder / f"not-finite-{self.iteration}.pt"
+        torch.save(batch, path)
+        raise MaskdepthError(
+            f"the loss is {loss} at iteration {self.iteration}; the batch is saved as {path}. "
+            "Lower the learning rate and run again: it goes on from the checkpoint before this."
+        )
 
     def _average(self) -> None:
         """EMA; its memory grows from the start so that early weights do not linger."""
@@ -231,38 +229,24 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _report(self, window: list[tuple[float, dict[str, float]]], seconds: float) -> Progress:
-        samples = len(window) * self.settings.batch_size * self.settings.accumulate
-        progress = Progress(
+    def _progress(self, seconds: float) -> Progress:
+        """Return the state of the run; ``seconds`` an iteration."""
+        s = self.settings
+        window = self.window
+        return Progress(
             iteration=self.iteration,
-            iterations=self.settings.iterations,
+            iterations=s.iterations,
             loss=_mean([loss for loss, _ in window]),
-            parts={name: _mean([p[name] for _, p in window]) for name in window[0][1]},
+            parts={name: _mean([parts[name] for _, parts in window]) for name in window[0][1]},
             learning_rate=self.learning_rate(self.iteration - 1),
-            samples_per_second=samples / seconds,
-            seconds_left=(self.settings.iterations - self.iteration) * seconds / len(window),
+            samples_per_second=s.batch_size * s.accumulate * self.ranks.world / seconds,
+            seconds_left=(s.iterations - self.iteration) * seconds,
+            logged=self.iteration % REPORT_EVERY == 0 or self.iteration == s.iterations,
         )
-        _append(
-            self.folder / LOG,
-            {
-                "iteration": progress.iteration,
-                "loss": progress.loss,
-                **progress.parts,
-                "learning_rate": progress.learning_rate,
-                "samples_per_second": progress.samples_per_second,
-            },
-        )
-        return progress
 
-    def _validate(self) -> None:
+    def _validate(self, log: RunLog) -> None:
         figures = self.task.validate(self.ema.eval())
-        if not figures:
-            return
-        path = self.folder / "validation.csv"
-        score = next(iter(figures.values()))
-        best = min(_column(path, next(iter(figures))), default=math.inf)
-        _append(path, {"iteration": self.iteration, **figures})
-        if score < best:
+        if figures and log.validation(self.iteration, figures):
             self.task.save(self.ema, self.folder / "best.safetensors")
 
 
@@ -282,29 +266,5 @@ def parameter_groups(
     ]
 
 
-class _Indexed(Dataset[Any]):
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    def __getitem__(self, index: int) -> Any:
-        return self.task.sample(index)
-
-
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-def _append(path: Path, row: Mapping[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(row)
-        writer.writerow(f"{value:.6g}" for value in row.values())
-
-
-def _column(path: Path, name: str) -> list[float]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [float(row[name]) for row in csv.DictReader(file)]

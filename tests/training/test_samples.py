@@ -12,13 +12,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from maskdepth_cli.errors import NothingToDoError
+from maskdepth_cli.training.batches import Indexed
 from maskdepth_cli.training.composition import compose
 from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.samples import Sample, collate, draw_sample
 from maskdepth_cli.training.sources import FrameFolder
-from maskdepth_cli.training.trainer import _Indexed
 
 DATA = DataSettings(patch=48)
 
@@ -40,7 +40,7 @@ def test_a_sample_is_a_function_of_seed_and_index(frames, frames_root):
 def test_batches_do_not_depend_on_the_number_of_workers(frames, recipe):
     task = RefinementTask(recipe, 2, frames, torch.nn.Identity())
     runs = [
-        list(DataLoader(_Indexed(task), 2, sampler=range(6), num_workers=w, collate_fn=collate))
+        list(DataLoader(Indexed(task), 2, sampler=range(6), num_workers=w, collate_fn=collate))
         for w in (0, 2)
     ]
     for here, there in zip(*runs, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ import torch
 
 from maskdepth_cli.errors import MaskdepthError, UsageError, WeightsError
 from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.training.batches import _Positions
+from maskdepth_cli.training.logs import Progress, RunLog
+from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings, load_recipe
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.run import TrainRequest, train
@@ -130,6 +134,85 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(frames_root, rec
     assert resumed["iteration"] == whole["iteration"] == 8
     for name, tensor in whole["network"].items():
         assert torch.equal(tensor, resumed["network"][name]), name
+    # The log's one line is the mean of all iterations, those before the kill too.
+    assert losses(killed) == losses(tmp_path / "whole")
+
+
+def test_two_processes_give_the_gradients_of_one_with_both_batches(
+    frames_root, recipe_path, tmp_path
+):
+    changes = ["stage2.iterations=1", "loss.boundary=3"]
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+        *("-m", "maskdepth_cli", "train", "--stage", "2", "--recipe", str(recipe_path)),
+        *("--rgbd", str(frames_root), "--output", str(tmp_path / "two"), "--device", "cpu"),
+        *("--precision", "fp32", *(f"--set={change}" for change in changes)),
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    both = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert both.stderr.count("weights:") == 1  # the second process is silent
+    whole = (*changes, "stage2.batch_size=4")
+    train(request(frames_root, recipe_path, tmp_path / "one", changes=whole), lambda p: None)
+    one, two = (
+        torch.load(tmp_path / folder / "last.pt", weights_only=True)["optimizer"]["state"]
+        for folder in ("one", "two")
+    )
+    # After one step the first moment is a tenth of the clipped gradient.
+    for key, state in one.items():
+        torch.testing.assert_close(two[key]["exp_avg"], state["exp_avg"], rtol=1e-3, atol=1e-7)
+    assert max(state["exp_avg"].abs().max() for state in one.values()) > 1e-3
+
+
+def test_processes_take_consecutive_parts_of_the_samples():
+    settings = TrainSettings(iterations=2, batch_size=2, accumulate=2)
+    parts = [list(_Positions(settings, 1, Ranks(rank, 2))) for rank in (0, 1)]
+    assert parts == [[[8, 9], [12, 13]], [[10, 11], [14, 15]]]
+    assert list(_Positions(replace(settings, batch_size=4), 1, Ranks())) == [
+        a + b for a, b in zip(*parts, strict=True)
+    ]
+
+
+def test_tensorboard_has_what_the_csv_has(frames_root, recipe_path, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(
+        request(
+            frames_root, recipe_path, tmp_path, tensorboard=True,
+            validation=frames_root, validation_initial=frames_root / "depth",
+        ),
+        lambda p: None,
+    )  # fmt: skip
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    (loss,) = events.Scalars("training/loss")
+    assert (loss.step, f"{loss.value:.5g}") == (8, f"{float(losses(tmp_path)[0]):.5g}")
+    assert [event.step for event in events.Scalars("validation/mbe")] == [4, 8]
+
+
+def test_what_a_killed_run_logged_behind_its_checkpoint_is_dropped(tmp_path):
+    log = RunLog(tmp_path, 0)
+    for iteration in (20, 40, 60):
+        log.training(Progress(iteration, 80, 1.0, {"layer": 1.0}, 1e-4, 2.0, 0.0, True))
+        assert log.validation(iteration, {"rmse": 60.0 - iteration})
+    again = RunLog(tmp_path, 45)
+    for name in ("log.csv", "validation.csv"):
+        with (tmp_path / name).open() as file:
+            assert [row["iteration"] for row in csv.DictReader(file)] == ["20", "40"]
+    assert not again.validation(60, {"rmse": 20.0})  # 40 had it already
+    assert again.validation(80, {"rmse": 19.0})
+
+
+def test_compiled_networks_save_the_same_names(frames_root, recipe_path, tmp_path, monkeypatch):
+    compiled = []
+
+    def compile_(network):
+        compiled.append(network)
+        return torch.nn.ModuleDict({"_orig_mod": network})["_orig_mod"]
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    path = train(request(frames_root, recipe_path, tmp_path, stage=1, compiled=True), lambda p: 0)
+    assert len(compiled) == 1
+    load_network(path)
 
 
 def test_validation_keeps_the_best(frames_root, recipe_path, tmp_path):
