@@ -23,6 +23,7 @@ NOT_RUN = {
     r"make (demo|test|check)\b": "installs the package; `make check` itself runs these tests",
     r"(python -m )?pip install\b": "installs from the network",
     r"maskdepth models pull\b": "downloads",
+    r"maskdepth models export\b": "tests/cli/test_models_export.py exports, which takes a while",
     r"maskdepth refine .*--model (?!lite)": "needs a network that is downloaded",
     r"maskdepth predict .*--model (?!lite)": "needs a network that is downloaded",
     r"maskdepth (refine|predict) .*--weights (authors|dpt_large)": "needs weights from elsewhere",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +67,32 @@ def pull(
             typer.echo(fetch_entry(entry, accept_licence=accept_licence, report=report))
         else:
             typer.echo(import_entry(entry, source, accept_licence=accept_licence, report=report))
+
+
+@models.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A network, or its weights.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="FILE.onnx, or FILE.pt2 for torch."),
+    ],
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Photos that the file is for, in pixels.")
+    ] = "640x480",
+) -> None:
+    """Write a network as one file for other runtimes, and compare it with torch."""
+    from maskdepth_cli.batch.model_export import export_model
+    from maskdepth_cli.errors import UsageError
+
+    found = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", size)
+    if not found:
+        raise UsageError(f"--size {size}: give width and height, such as 640x480")
+    exported = export_model(name, output, width=int(found[1]), height=int(found[2]))
+    for key, shape in exported.inputs.items():
+        typer.echo(f"{key}: {' x '.join(str(side or 'batch') for side in shape)}", err=True)
+    typer.echo(
+        f"{output}: differs from torch by {exported.difference:.1e} of the range at most", err=True
+    )
 
 
 @models.command()

@@ -37,8 +37,8 @@ def push_pull(values: Tensor, weights: Tensor, region: Tensor | None = None) -> 
         (B, C, H, W), float32. A convex combination of ``values``: never outside their range.
     """
     with torch.autocast(values.device.type, enabled=False):
-        level = values.float(), weights.float().clamp(WEIGHT_FLOOR, 1)
-        plain = None if region is None else (level[0], region.float().clamp(WEIGHT_FLOOR, 1))
+        level = values.float(), weights.float().clamp(WEIGHT_FLOOR, 1.0)
+        plain = None if region is None else (level[0], region.float().clamp(WEIGHT_FLOOR, 1.0))
         pyramid: list[tuple[Tensor, Tensor]] = []
         while max(level[0].shape[-2:]) > 1:
             if plain is not None and len(pyramid) == ANCHOR_LEVEL:
@@ -59,7 +59,7 @@ def push_pull(values: Tensor, weights: Tensor, region: Tensor | None = None) -> 
 def _push(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Next coarser level: weighted means, and saturated sums of the weights."""
     pooled = _pool(weights)
-    return _pool(values * weights) / pooled, (4 * pooled).clamp(max=1)
+    return _pool(values * weights) / pooled, (4 * pooled).clamp(max=1.0)
 
 
 def _anchor(level: tuple[Tensor, Tensor], plain: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ def _anchor(level: tuple[Tensor, Tensor], plain: tuple[Tensor, Tensor]) -> tuple
     (values, weights), (means, region) = level, plain
     total = weights + ANCHOR_WEIGHT * region
     share = (weights / total).expand_as(values)
-    return torch.lerp(means, values, share), total.clamp(max=1)
+    return torch.lerp(means, values, share), total.clamp(max=1.0)
 
 
 def _pool(values: Tensor) -> Tensor:
