@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
-	$(BIN)/maskdepth refine examples/photos --masks examples/masks -o demo/photos --preview
+	$(BIN)/maskdepth refine examples/photos --masks examples/masks -o demo/photos --layers --preview
 	$(BIN)/maskdepth refine examples/rooms/rgb --instances examples/rooms/seg \
-		--depths examples/rooms/initial -o demo/rooms --preview
-	@echo "Look at the pictures in demo/photos/previews and demo/rooms/previews"
+		--depths examples/rooms/initial -o demo/rooms --layers --preview
+	$(BIN)/maskdepth gallery demo/photos
+	$(BIN)/maskdepth gallery demo/rooms
+	@echo "Open demo/photos/gallery.html and demo/rooms/gallery.html in a browser"
 
 test: $(VENV)/.installed-test  ## install with the test tools, then pass the tests
 	$(BIN)/python -m pytest -q -n auto

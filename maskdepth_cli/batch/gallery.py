@@ -20,8 +20,6 @@ from maskdepth_cli.viewing.gallery import Card, gallery_page
 from maskdepth_cli.viewing.panels import Picture, depth_tile, panel_tiles
 from maskdepth_cli.viewing.thumbnails import mask_overlay, thumbnail
 
-_NUMBERS = {"changed_share": "share", "mean_change": "mean"}
-
 
 def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> int:
     """Write a run's gallery.
@@ -87,11 +85,6 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _card(record: Record, folder: Path, long_side: int) -> Card:
-    numbers = {"seconds": float(record.seconds)}
-    for name, key in _NUMBERS.items():
-        value = record.details.get(name)
-        if isinstance(value, (int, float)):
-            numbers[key] = float(value)
     message, tiles = record.message, {}
     if record.status == DONE:
         try:
@@ -103,7 +96,18 @@ def _card(record: Record, folder: Path, long_side: int) -> Card:
         for name, tile in tiles.items()
     }
     height, width = next(iter(tiles.values())).shape[:2] if tiles else (3, 4)
-    return Card(record.name, record.status, message, (width, height), numbers, pictures)
+    return Card(record.name, record.status, message, (width, height), _numbers(record), pictures)
+
+
+def _numbers(record: Record) -> dict[str, float]:
+    """Return how much a photo's depth changed, as far as the run noted it, and how long it took."""
+    numbers = {"seconds": float(record.seconds)}
+    if "changed_share" in record.details:
+        numbers["share"] = record.details["changed_share"]
+        low, high = record.details.get("range", (0, 0))
+        if high > low:
+            numbers["mean"] = record.details["mean_change"] / (high - low)
+    return numbers
 
 
 def _tiles(record: Record, folder: Path) -> dict[str, Picture]:

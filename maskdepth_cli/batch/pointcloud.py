@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from maskdepth_cli.errors import InputFileError, UsageError
 from maskdepth_cli.files.depths import DepthKind, read_depth
 from maskdepth_cli.files.images import read_image
@@ -12,8 +14,11 @@ from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.ply import write_ply
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.types import Image, InverseDepth, Mask
+from maskdepth_cli.viewing.colors import depth_range
+from maskdepth_cli.viewing.matte import clean_plate, object_color
 from maskdepth_cli.viewing.points import (
-    Distance,
+    PointCloud,
     distance_between,
     distance_of,
     focal_length,
@@ -21,6 +26,7 @@ from maskdepth_cli.viewing.points import (
 )
 
 _NEAR, _FAR = 1.0, 10.0
+_LEAST_GAP = 0.01  # between object and background, as a share of the range
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class PointCloudRequest:
         See `viewing.points.hangs`.
     mask
         Only the points of this mask.
+    behind
+        Depth map of what lies behind the mask, whose points are added.
     max_megapixels
         Larger pictures are refused.
     """
@@ -59,6 +67,7 @@ class PointCloudRequest:
     focal: float | None = None
     cull: float | None = None
     mask: Path | None = None
+    behind: Path | None = None
     max_megapixels: float = 200
 
 
@@ -84,31 +93,52 @@ def write_point_cloud(request: PointCloudRequest, target: Path) -> int:
         raise UsageError("--near, --far and --range-of are for inverse depth; drop them")
     if not 0 < near < far:
         raise UsageError(f"--near {near:g} must be less than --far {far:g}")
+    if request.behind and not request.mask:
+        raise UsageError("--behind is what lies behind --mask; give both")
     limit = request.max_megapixels
     image = read_image(request.photo, max_megapixels=limit)
     size = (image.shape[1], image.shape[0])
-    distance = _distance(request, near, far, size)
     mask = None
     if request.mask is not None:
         mask = read_mask(request.mask, max_megapixels=limit)
         mask = match_size(mask, size, what="mask", path=request.mask)
     focal = request.focal or focal_length(size[0], request.field_of_view)
-    cloud = point_cloud(image, distance, focal, cull=request.cull, mask=mask)
+    inverse = _read(request, request.depth, size)
+    reference = inverse
+    if request.range_of is not None:
+        reference = read_depth(request.range_of, "inverse", max_megapixels=limit)
+
+    def cloud_of(colors: Image, values: InverseDepth, within: Mask | None) -> PointCloud:
+        if request.depth_kind == "depth":
+            distance = distance_of(values)
+        else:
+            distance = distance_between(values, near, far, reference)
+        return point_cloud(colors, distance, focal, cull=request.cull, mask=within)
+
+    if request.behind is None or mask is None:
+        cloud = cloud_of(image, inverse, mask)
+    else:
+        behind = _read(request, request.behind, size)
+        if request.range_of is None:
+            reference = np.where(mask >= 0.5, inverse, behind)
+        # A background that lies before the object would hide it.
+        behind = np.where(mask >= 0.5, np.fmin(behind, inverse - _gap(reference)), behind)
+        plate = clean_plate(image, mask)
+        own = object_color(image, mask, plate)
+        cloud = cloud_of(own, inverse, mask) + cloud_of(plate, behind, None)
     if not len(cloud.positions):
         raise InputFileError(f"{shown(request.depth)}: no point is left; nothing is written")
     write_ply(target, cloud.positions, cloud.colors, f"maskdepth: focal length {focal:.6g} px")
     return len(cloud.positions)
 
 
-def _distance(
-    request: PointCloudRequest, near: float, far: float, size: tuple[int, int]
-) -> Distance:
-    limit = request.max_megapixels
-    inverse = read_depth(request.depth, request.depth_kind, max_megapixels=limit)
-    fitted = match_size(inverse, size, what="depth", path=request.depth)
-    if request.depth_kind == "depth":
-        return distance_of(fitted)
-    reference = inverse
-    if request.range_of is not None:
-        reference = read_depth(request.range_of, "inverse", max_megapixels=limit)
-    return distance_between(fitted, near, far, reference)
+def _gap(reference: InverseDepth) -> float:
+    """Return by how much an object lies at least before its background."""
+    low, high = depth_range(reference)
+    return _LEAST_GAP * (high - low)
+
+
+def _read(request: PointCloudRequest, path: Path, size: tuple[int, int]) -> InverseDepth:
+    """Read a depth map and bring it to the photo's size."""
+    inverse = read_depth(path, request.depth_kind, max_megapixels=request.max_megapixels)
+    return match_size(inverse, size, what="depth", path=path)

@@ -280,13 +280,14 @@ def _warning(refined: Refined) -> str:
     return f"{reason}: the initial depth is written as it is"
 
 
-def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, float]:
-    """Return how much the depth changed, in units of the initial inverse depth."""
+def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
+    """Return how much the depth changed, in units of the initial inverse depth, and its range."""
     known = np.isfinite(initial) & np.isfinite(refined.depth)
     change = np.abs(refined.depth[known] - initial[known])
     if not change.size:
-        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
+        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0, "range": [0.0, 0.0]}
     return {
+        "range": [float(initial[known].min()), float(initial[known].max())],
         "max_change": float(change.max()),
         "mean_change": float(change.mean(dtype=np.float64)),
         "changed_share": float(refined.changed.mean()),

@@ -84,6 +84,15 @@ def pointcloud(
         Path | None,
         typer.Option(metavar="FILE", help="Points of this mask only.", show_default=False),
     ] = None,
+    behind: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Depth map of what lies behind --mask, such as a run's background layer: its "
+            "points are added, with colours continued from around the mask.",
+            show_default=False,
+        ),
+    ] = None,
     max_megapixels: options.MaxMegapixels = 200,
 ) -> None:
     """Write a photo and its depth as a binary PLY file of coloured points.
@@ -104,6 +113,7 @@ def pointcloud(
         focal=focal,
         cull=cull,
         mask=mask,
+        behind=behind,
         max_megapixels=max_megapixels,
     )
     target = output or depth.with_suffix(".ply")

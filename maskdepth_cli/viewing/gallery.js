@@ -14,6 +14,10 @@ const watcher = new IntersectionObserver((entries) => {
 
 for (const card of cards) {
   watcher.observe(card);
+  const first = card.querySelector("img");
+  if (first) {
+    card.style.setProperty("--aspect", first.getAttribute("width") / first.getAttribute("height"));
+  }
   const slider = card.querySelector("input");
   if (!slider) continue;
   const stage = slider.parentElement;

@@ -27,10 +27,12 @@ class Card:
     size
         Width and height of the photo.
     numbers
-        `share` (of the pixels that changed), `mean` (change), `seconds`; shown and sorted by.
+        `share` (of the pixels that changed), `mean` (change, as a share of the depth's range),
+        `seconds`; shown and sorted by.
     pictures
-        `photo`, `before`, `after`, `change`, `foreground`, `background` and `mask` (a tint), as
-        far as there are: addresses, see `thumbnails.thumbnail`.
+        `photo`, `before`, `after`, `change`, `close_before`, `close_after`, `foreground`,
+        `background` and `mask` (a tint), as far as there are: addresses, see
+        `thumbnails.thumbnail`.
     """
 
     name: str
@@ -102,9 +104,9 @@ def _card(card: Card) -> str:
 def _facts(card: Card) -> Iterator[str]:
     yield card.status
     if "share" in card.numbers:
-        yield f"{card.numbers['share']:.1%} changed"
+        yield f"{card.numbers['share']:.0%} changed"
     if "mean" in card.numbers:
-        yield f"mean change {card.numbers['mean']:.3g}"
+        yield f"by {card.numbers['mean']:.2%} of the range on average"
     if "seconds" in card.numbers:
         yield f"{card.numbers['seconds']:.2f} s"
 
@@ -124,15 +126,16 @@ def _digest(text: str) -> str:
 
 _VIEWS = {
     "compare": "before | after",
+    "close": "before | after, close up",
     "photo": "photo",
     "change": "change",
-    "foreground": "foreground layer",
-    "background": "background layer",
+    "foreground": "layer of the object",
+    "background": "layer behind it",
 }
 _SORTS = {
     "name": "name",
-    "share": "share changed",
-    "mean": "mean change",
+    "mean": "change",
+    "share": "area changed",
     "seconds": "time",
 }
 

@@ -27,6 +27,13 @@ class PointCloud:
     positions: NDArray[np.float32]
     colors: NDArray[np.uint8]
 
+    def __add__(self, other: PointCloud) -> PointCloud:
+        """Return the points of both, the other's last."""
+        return PointCloud(
+            np.concatenate([self.positions, other.positions]),
+            np.concatenate([self.colors, other.colors]),
+        )
+
 
 def distance_between(
     inverse: InverseDepth, near: float, far: float, reference: InverseDepth | None = None

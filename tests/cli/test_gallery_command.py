@@ -20,7 +20,7 @@ def test_a_run_becomes_a_page(album, maskdepth):
     page = album.out / "gallery.html"
     html = page.read_text("utf-8")
     layers = ["foreground", "background", "mask"]
-    everything = ["photo", "before", "after", "change", *layers]
+    everything = ["photo", "before", "after", "change", "close_before", "close_after", *layers]
     assert kinds(html, "a.jpg") == kinds(html, "x/tall &lt;b&gt;.jpg") == everything
     assert kinds(html, "bad.jpg") == []
     assert "no mask for it" in html

@@ -68,11 +68,39 @@ def test_layers_share_the_range_of_the_whole(scene, maskdepth):
     np.testing.assert_allclose(-read(folder / "layer.ply")[0][:, 2], expected, rtol=1e-5)
 
 
+def test_what_lies_behind_comes_with_colours_of_its_own(scene, maskdepth):
+    folder, _, _ = scene
+    mask = np.zeros((30, 40), np.uint8)
+    mask[10:20, 10:30] = 255
+    photo = np.where(mask[..., None] > 0, (200, 10, 10), (20, 90, 40)).astype(np.uint8)
+    cv2.imwrite(str(folder / "photo.png"), photo[..., ::-1])
+    cv2.imwrite(str(folder / "mask.png"), mask)
+    background = np.full((30, 40), 1, np.float32)
+    background[:, 20:] = 6  # nearer than the object: it would hide it
+    np.save(folder / "fg.npy", np.full((30, 40), 5, np.float32))
+    np.save(folder / "bg.npy", background)
+    arguments = [str(folder / "photo.png"), str(folder / "fg.npy"), "--near", "1", "--far", "6"]
+    arguments += ["--mask", str(folder / "mask.png"), "--behind", str(folder / "bg.npy")]
+    assert maskdepth("pointcloud", *arguments).code == ExitCode.OK
+    positions, colors = read(folder / "fg.ply")
+    assert len(positions) == 200 + 1200
+    assert (colors[:200] == (200, 10, 10)).all()
+    assert (colors[200:] == (20, 90, 40)).all()
+    distance = -positions[:, 2]
+    at = {value: 1 / (1 / 6 + (value - 1) / 5 * (1 - 1 / 6)) for value in (1, 4.95, 5, 6)}
+    np.testing.assert_allclose(distance[:200], at[5], rtol=1e-5)
+    behind = distance[200:].reshape(30, 40)
+    np.testing.assert_allclose(behind[:, :20], at[1], rtol=1e-5)
+    np.testing.assert_allclose(behind[10:20, 20:30], at[4.95], rtol=1e-5)  # 1% of the range
+    np.testing.assert_allclose(behind[:10, 20:], at[6], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
         (["--near", "5", "--far", "2"], ExitCode.USAGE, "--near"),
         (["--depth-kind", "depth", "--near", "5"], ExitCode.USAGE, "inverse"),
+        (["--behind", "inverse.npy"], ExitCode.USAGE, "--mask"),
         (["--mask", "black.png"], ExitCode.SOME_FAILED, "no point"),
         (["--mask", "missing.png"], ExitCode.SOME_FAILED, "missing.png"),
     ],

@@ -24,6 +24,8 @@ def card(name, share, status="done", **more):
         "photo": thumbnail(flat(90, 90, 90), 80),
         "before": thumbnail(flat(200, 0, 0), 80),
         "after": thumbnail(flat(0, 0, 200), 80),
+        "close_before": thumbnail(flat(250, 0, 0), 80),
+        "close_after": thumbnail(flat(0, 0, 250), 80),
         "mask": thumbnail(mask_overlay(flat(255, 255, 255)), 80),
     }
     numbers = {"share": share, "mean": 1 - share, "seconds": 1.5}
@@ -57,7 +59,7 @@ def test_names_are_text_whatever_they_hold():
     assert parsed.names == [EVIL, "b\\udcffé\\n.jpg"]
     assert parsed.tags.count("script") == 1
     assert not {"b", "i", "u"} & set(parsed.tags)
-    assert parsed.tags.count("img") == 8
+    assert parsed.tags.count("img") == 12
     assert EVIL in parsed.text
     assert "<i>" in parsed.text
     html.encode("utf-8")
@@ -118,7 +120,7 @@ def test_in_a_browser(tmp_path):
             "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
         )
         opened.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
-        assert opened.evaluate(decoded) == [80] * 12
+        assert opened.evaluate(decoded) == [80] * 18
         assert opened.evaluate(listed) == [EVIL, "a2.jpg", "a10.jpg", "z.jpg"]
         assert opened.evaluate("document.title") == "run"
 
@@ -147,6 +149,11 @@ def test_in_a_browser(tmp_path):
         assert opened.evaluate(visible) == ["photo"]
         opened.evaluate("document.getElementById('mask').click()")
         assert opened.evaluate(visible) == ["photo", "mask"]
+        choose("view", "close")
+        assert opened.evaluate(visible) == ["close_before", "close_after"]
+        choose("sort", "name")  # the card that was clicked comes first again
+        cut = opened.evaluate(clip.replace("after", "close_after"))
+        assert float(cut.split()[-1].rstrip("%)")) == share
 
         assert opened.problems == []
         assert {url.partition(":")[0] for url in opened.requests} <= {"file", "data"}
