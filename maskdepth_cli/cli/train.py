@@ -92,6 +92,14 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log for TensorBoard, too, in OUTPUT/tensorboard.")
     ] = False,
+    show_data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Draw what the network sees and is asked for into DIR, and train nothing.",
+            show_default=False,
+        ),
+    ] = None,
     schedule: Annotated[
         Schedule | None,
         typer.Option(
@@ -139,11 +147,14 @@ def train(
         threads=threads,
         compiled=compiled,
         tensorboard=tensorboard,
+        show_data=show_data,
         changes=(*scheduled, *(setting or ())),
     )
     with bar(console) as report:
         path = run(request, report)
-    console.print(f"weights: {path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{'pictures' if show_data else 'weights'}: {path}", highlight=False, soft_wrap=True
+    )
 
 
 @contextmanager

@@ -64,13 +64,20 @@ class RefinementTask:
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Loss of the stage; see `_completion_loss` and `_layered_loss`."""
-        with torch.no_grad(), torch.autocast(batch["mask"].device.type, enabled=False):
-            composite = compose(batch)
+        depth, composite = self.inputs(batch)
         if not self.recipe.network.layered:
-            return self._composite_loss(network, composite, batch)
+            return self._composite_loss(network, depth, composite)
         if self.stage == 1:
             return self._completion_loss(network, composite, batch)
-        return self._layered_loss(network, composite, batch)
+        return self._layered_loss(network, depth, composite)
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, Composite]:
+        """Return the depth that the network is given, and the composite with its targets."""
+        with torch.no_grad(), torch.autocast(batch["mask"].device.type, enabled=False):
+            composite = compose(batch)
+            if self.stage == 1 and self.recipe.network.layered:
+                return composite.depth, composite
+            return _spoil(composite, batch)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Measure on the held-out data, if there is any."""
@@ -94,10 +101,9 @@ class RefinementTask:
         return loss, {"layer": loss}
 
     def _layered_loss(
-        self, network: nn.Module, composite: Composite, batch: Batch
+        self, network: nn.Module, perturbed: Tensor, c: Composite
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Stage 2: both layers from the perturbed depth, their losses and the composite's."""
-        perturbed, c = _spoil(composite, batch)
         layers = network(
             torch.cat([perturbed, perturbed]),
             torch.cat([c.mask, 1 - c.mask]),
@@ -123,10 +129,9 @@ class RefinementTask:
         return torch.stack(list(parts.values())).sum(), parts
 
     def _composite_loss(
-        self, network: nn.Module, composite: Composite, batch: Batch
+        self, network: nn.Module, perturbed: Tensor, c: Composite
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """direct-composite (paper section 4.4): ``[depth, mask, RGB] -> D'`` without layers."""
-        perturbed, c = _spoil(composite, batch)
         merged = network(perturbed, c.mask, c.rgb)
         weight = c.known * boundary_weight(c.mask, self.recipe.loss)
         loss = refinement_loss(merged, c.depth, weight, self.recipe.loss)
@@ -141,21 +146,20 @@ def _spoil(composite: Composite, batch: Batch) -> tuple[Tensor, Composite]:
     The range is the sample's window within [0, 10]. Targets are bounded, since a perturbation that
     erases the nearest thing leaves a target far outside.
     """
-    with torch.no_grad(), torch.autocast(composite.depth.device.type, enabled=False):
-        perturbed = torch.where(
-            batch["predicted"].view(-1, 1, 1, 1),
-            DEPTH_RANGE * batch["initial"],
-            perturb(composite.depth, composite.mask, batch),
-        )
-        low, high = (f(perturbed, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
-        scale, offset = (DEPTH_RANGE * batch["window"]).view(-1, 2, 1, 1, 1).unbind(1)
-        margin = scale / 2
+    perturbed = torch.where(
+        batch["predicted"].view(-1, 1, 1, 1),
+        DEPTH_RANGE * batch["initial"],
+        perturb(composite.depth, composite.mask, batch),
+    )
+    low, high = (f(perturbed, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
+    scale, offset = (DEPTH_RANGE * batch["window"]).view(-1, 2, 1, 1, 1).unbind(1)
+    margin = scale / 2
 
-        def windowed(depth: Tensor) -> Tensor:
-            return (depth - low) / (high - low).clamp(min=0.01) * scale + offset
+    def windowed(depth: Tensor) -> Tensor:
+        return (depth - low) / (high - low).clamp(min=0.01) * scale + offset
 
-        targets = {
-            name: windowed(getattr(composite, name)).clamp(offset - margin, offset + scale + margin)
-            for name in ("depth", "foreground", "background")
-        }
-        return windowed(perturbed), composite._replace(**targets)
+    targets = {
+        name: windowed(getattr(composite, name)).clamp(offset - margin, offset + scale + margin)
+        for name in ("depth", "foreground", "background")
+    }
+    return windowed(perturbed), composite._replace(**targets)

@@ -24,6 +24,7 @@ from maskdepth_cli.training.logs import Progress
 from maskdepth_cli.training.parallel import joined
 from maskdepth_cli.training.recipe import Recipe, TrainSettings, load_recipe, read_toml
 from maskdepth_cli.training.refinement_task import RefinementTask
+from maskdepth_cli.training.show import show_data
 from maskdepth_cli.training.side import SideTask, load_imagenet_encoder, load_side_recipe
 from maskdepth_cli.training.side_validation import side_validation
 from maskdepth_cli.training.sources import FrameFolder
@@ -50,6 +51,7 @@ class TrainRequest:
     threads: int = 0  # of the CPU; 0 leaves torch's choice
     compiled: bool = False
     tensorboard: bool = False
+    show_data: Path | None = None  # write pictures of samples here in place of training
     changes: tuple[str, ...] = ()  # to the recipe, SECTION.NAME=VALUE
 
 
@@ -59,7 +61,7 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
     Returns
     -------
     Path
-        The EMA weights.
+        The EMA weights; with ``show_data`` the pictures.
 
     Raises
     ------
@@ -88,13 +90,17 @@ def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
         open_masks(recipe.masks, request.masks, request.data, frames),
         _validation(request),
     )
+    if request.show_data is not None:
+        return show_data(task, request.show_data)
     return _run(request, task, settings, report)
 
 
 def _train_side(request: TrainRequest, report: Callable[[Progress], None]) -> Path:
     """Train a SIDE network from ImageNet weights, or go on."""
-    if request.stage or request.masks or request.validation_initial:
-        raise UsageError("a SIDE network has no --stage, --masks or --validation-initial")
+    if request.stage or request.masks or request.validation_initial or request.show_data:
+        raise UsageError(
+            "a SIDE network has no --stage, --masks, --validation-initial or --show-data"
+        )
     recipe = load_side_recipe(request.recipe, request.changes)
     torch.manual_seed(recipe.train.seed)
     network = LiteNetwork(recipe.network)
