@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format
+.PHONY: demo pictures test check format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
@@ -12,6 +12,9 @@ demo: $(VENV)/.installed  ## install, then refine the example photos offline
 	$(BIN)/maskdepth gallery demo/photos
 	$(BIN)/maskdepth gallery demo/rooms
 	@echo "Open demo/photos/gallery.html and demo/rooms/gallery.html in a browser"
+
+pictures: demo  ## draw the pictures in docs/ anew; the gallery's needs Chromium
+	$(BIN)/python docs/pictures.py
 
 test: $(VENV)/.installed-test  ## install with the test tools, then pass the tests
 	$(BIN)/python -m pytest -q -n auto

@@ -102,13 +102,13 @@ def _card(card: Card) -> str:
 
 
 def _facts(card: Card) -> Iterator[str]:
-    yield card.status
+    if card.status != "done":
+        yield card.status
     if "share" in card.numbers:
-        yield f"{card.numbers['share']:.0%} changed"
-    if "mean" in card.numbers:
-        yield f"by {card.numbers['mean']:.2%} of the range on average"
+        by = f", by {card.numbers['mean']:.2%} of the range" if "mean" in card.numbers else ""
+        yield f"{card.numbers['share']:.0%} of the pixels changed{by}"
     if "seconds" in card.numbers:
-        yield f"{card.numbers['seconds']:.2f} s"
+        yield f"{card.numbers['seconds']:.1f} s"
 
 
 def _text(text: str) -> str:

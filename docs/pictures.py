@@ -1,0 +1,142 @@
+"""Draw the pictures of the documentation from what `make demo` wrote: `make pictures`."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.masks import read_mask
+from maskdepth_cli.viewing.bokeh import bokeh
+
+DOCS, EXAMPLES = Path("docs"), Path("examples")
+RUN, ROOMS = Path("demo/photos"), Path("demo/rooms")
+BYTES = 150_000  # of one picture, at most
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+VERTEX = np.dtype([("position", "<f4", 3), ("color", "u1", 3)])
+
+
+def main() -> None:
+    """Draw every picture; captions are paths from the root of the repository."""
+    os.chdir(Path(__file__).parents[1])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        maskdepth("predict", EXAMPLES / "photos", "-o", folder / "depths")
+        save(Image.open(RUN / "previews" / "rocket.png"), "preview.jpg")
+        draw_comparison(folder)
+        draw_bokeh(folder)
+        draw_point_clouds(folder)
+        draw_gallery(folder)
+
+
+def maskdepth(*arguments: str | Path) -> None:
+    """Run the command."""
+    subprocess.run([sys.executable, "-m", "maskdepth_cli", *map(str, arguments)], check=True)
+
+
+def draw_comparison(folder: Path) -> None:
+    """Draw what `show` makes of an example with a true depth map."""
+    rooms = EXAMPLES / "rooms"
+    arguments = [rooms / "rgb", "--before", rooms / "initial", "--after", ROOMS]
+    arguments += ["--instances", rooms / "seg", "--truth", rooms / "depth", "-o", folder / "shown"]
+    maskdepth("show", *arguments)
+    save(Image.open(folder / "shown" / "in_0022_a.png"), "show.jpg")
+
+
+def draw_bokeh(folder: Path) -> None:
+    """Draw a photo, its blur by the initial depth alone, and what `bokeh` makes of it."""
+    maskdepth("bokeh", RUN, "astronaut.jpg", "--aperture", "0.03", "-o", folder / "bokeh")
+    image = read_image(EXAMPLES / "photos" / "astronaut.jpg")
+    mask = read_mask(EXAMPLES / "masks" / "astronaut.png")
+    depth = read_depth(folder / "depths" / "astronaut.png", "inverse")
+    focus = float(np.median(depth[mask >= 0.5]))
+    nothing = np.zeros_like(mask)
+    alone = bokeh(image, depth, depth, nothing, focus, aperture=0.03 * max(mask.shape))
+    layered = read_image(folder / "bokeh" / "astronaut.png")
+    beside([image, alone, layered], "bokeh.jpg")
+
+
+def draw_point_clouds(folder: Path) -> None:
+    """Draw a flower from its left: by the initial depth, by the refined depth, by both layers."""
+    photo, layers = EXAMPLES / "photos" / "flower.jpg", RUN / "layers"
+    within = ["--near", "1", "--far", "4", "-o"]
+    range_of = ["--range-of", RUN / "flower.png"]
+    initial, refined = folder / "depths" / "flower.png", RUN / "flower.png"
+    maskdepth("pointcloud", photo, initial, *range_of, *within, folder / "1.ply")
+    maskdepth("pointcloud", photo, refined, *range_of, *within, folder / "2.ply")
+    both = [layers / "foreground" / "flower.png", "--mask", EXAMPLES / "masks" / "flower.png"]
+    both += ["--behind", layers / "background" / "flower.png"]
+    maskdepth("pointcloud", photo, *both, *within, folder / "3.ply")
+    height, width = read_image(photo).shape[:2]
+    clouds = [read_points(folder / f"{number}.ply") for number in (1, 2, 3)]
+    beside([view(*cloud, width, height) for cloud in clouds], "pointcloud.jpg")
+
+
+def read_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions (N, 3) and colours (N, 3) of a PLY file of ours."""
+    points = np.frombuffer(path.read_bytes().partition(b"end_header\n")[2], VERTEX)
+    return points["position"], points["color"]
+
+
+def view(positions: np.ndarray, colors: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Draw points from a camera 14 degrees beside theirs, the nearest in front; (H, W, 3)."""
+    angle, pivot = np.radians(-14), np.array([0, 0, -1.6])
+    turn = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    x, y, z = ((positions - pivot) @ np.array(turn).T + pivot).T
+    focal = width / 2 / np.tan(np.radians(30))
+    columns = np.rint(width / 2 - focal * x / z - 0.5).astype(int)
+    rows = np.rint(height / 2 + focal * y / z - 0.5).astype(int)
+    picture = np.full((height, width, 3), 0.1)
+    inside = (z < 0) & (rows >= 0) & (rows < height - 1) & (columns >= 0) & (columns < width - 1)
+    order = np.flatnonzero(inside)[np.argsort(z[inside])]  # far to near: the last one stays
+    order = np.repeat(order, 4)
+    down, across = (np.tile(offsets, len(order) // 4) for offsets in ([0, 0, 1, 1], [0, 1, 0, 1]))
+    picture[rows[order] + down, columns[order] + across] = colors[order] / 255
+    return picture
+
+
+def draw_gallery(folder: Path) -> None:
+    """Photograph the gallery of the example photos in a browser without a window."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        print(f"gallery.jpg is left as it is: none of {', '.join(BROWSERS)} is installed")
+        return
+    picture = folder / "gallery.png"
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    options += ["--window-size=1280,830", f"--user-data-dir={folder / 'profile'}"]
+    options += [f"--screenshot={picture}", (RUN / "gallery.html").resolve().as_uri()]
+    subprocess.run([browser, *options], check=True, stderr=subprocess.DEVNULL)
+    save(Image.open(picture), "gallery.jpg")
+
+
+def beside(pictures: list[np.ndarray], name: str) -> None:
+    """Save pictures (H, W, 3) in [0, 1] side by side."""
+    gap = np.full((pictures[0].shape[0], 6, 3), 0.1)
+    row = [part for picture in pictures for part in (picture, gap)][:-1]
+    save(Image.fromarray(np.rint(np.concatenate(row, axis=1) * 255).astype(np.uint8)), name)
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Save a picture as JPEG, at most 1600 pixels wide and as good as `BYTES` allow."""
+    picture = picture.convert("RGB")
+    picture.thumbnail((1600, 1600), Image.Resampling.LANCZOS)
+    for quality in range(90, 30, -4):
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=quality, optimize=True)
+        if stream.tell() <= BYTES:
+            break
+    (DOCS / name).write_bytes(stream.getvalue())
+    print(f"docs/{name}: {stream.tell()} bytes, quality {quality}")
+
+
+if __name__ == "__main__":
+    main()
