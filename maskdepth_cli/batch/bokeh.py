@@ -89,7 +89,9 @@ def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
         "highlights": request.highlights,
     }
     worker = BokehWorker(request, layered, options.folder)
-    return run(layered.plan, lambda: worker, options, settings, photo_pixels)
+    return run(
+        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
+    )
 
 
 class BokehWorker:

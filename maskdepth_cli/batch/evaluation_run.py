@@ -264,7 +264,7 @@ class _Stages:
 
 
 def _pixels(job: Job) -> int:
-    return 0 if job.image.suffix == ".hdf5" else photo_pixels(job)
+    return 0 if job.image.suffix == ".hdf5" else photo_pixels()(job)
 
 
 def slug(title: str) -> str:

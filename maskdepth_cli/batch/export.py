@@ -66,7 +66,9 @@ def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
     layered = find_layers(request, request.outputs)
     worker = ExportWorker(request, layered, options.folder)
     settings = {"format": request.format}
-    return run(layered.plan, lambda: worker, options, settings, photo_pixels)
+    return run(
+        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
+    )
 
 
 class ExportWorker:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskdepth_cli.digests import file_sha256
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.atomic import reason
 from maskdepth_cli.files.names import shown
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +86,6 @@ def check_unchanged(sources: Iterable[tuple[str, Path]], stamps: Sequence[Stamp]
     """Raise InputFileError where a file is not the one that was hashed any more."""
     if stamp_files(sources, stamps, hash_content=False) is None:
         raise InputFileError("an input changed while it was read; run again")
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hex SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:

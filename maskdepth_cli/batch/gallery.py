@@ -13,7 +13,7 @@ from maskdepth_cli.batch.manifest import DONE, Manifest, Record
 from maskdepth_cli.batch.target import MANIFEST, why_no_manifest
 from maskdepth_cli.errors import InputFileError, NothingToDoError
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.depths import DepthKind, read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.viewing.colors import depth_range
 from maskdepth_cli.viewing.gallery import Card, gallery_page
@@ -65,9 +65,9 @@ def _settings(manifest: Manifest) -> list[tuple[str, str]]:
     """Return what the results were made with; several values where runs differed."""
     values: dict[str, set[str]] = {}
     for record in manifest:
-        for name, value in _flat(record.details.get("made_with") or {}):
+        for name, value in _flat(record.table("made_with")):
             values.setdefault(name, set()).add(str(value))
-        scale = record.details.get("scale") or {}
+        scale = record.table("scale")
         for name, label in (("kind", "written kind"), ("format", "written format")):
             if name in scale:
                 values.setdefault(label, set()).add(str(scale[name]))
@@ -113,18 +113,19 @@ def _numbers(record: Record) -> dict[str, float]:
 def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
     """Return the pictures of one photo; the mask last, so that it lies over the others."""
     tiles: dict[str, Picture] = {}
-    if preview := _written(record, "preview"):
+    if preview := record.place("preview"):
         panel = np.rint(read_image(folder / preview) * 255).astype(np.uint8)
-        width, height = record.details.get("size") or (1, 1)
-        tiles = panel_tiles(panel, (int(width), int(height)))
-    layers = [role for role in ("foreground", "background") if _written(record, role)]
+        tiles = panel_tiles(panel, _size(record))
+    layers = [role for role in ("foreground", "background") if record.place(role)]
     if layers or not tiles:
-        kind = (record.details.get("scale") or {}).get("kind", "inverse")
+        kind: DepthKind = "depth" if record.table("scale").get("kind") == "depth" else "inverse"
         maps = {
             role: read_depth(folder / place, kind)
             for role in ("depth", *layers)
-            if (place := _written(record, role))
+            if (place := record.place(role))
         }
+        if "depth" not in maps:
+            raise InputFileError("its line in the manifest names no depth map of this folder")
         low, high = depth_range(maps["depth"])
         for role, depth in maps.items():
             tiles.setdefault("after" if role == "depth" else role, depth_tile(depth, low, high))
@@ -133,6 +134,9 @@ def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
     return tiles
 
 
-def _written(record: Record, role: str) -> str | None:
-    path = record.outputs.get(role, {}).get("path")
-    return path if isinstance(path, str) else None
+def _size(record: Record) -> tuple[int, int]:
+    """Return width and height of a photo, as its run noted them."""
+    match record.details.get("size"):
+        case [int(width), int(height)] if width > 0 and height > 0:
+            return width, height
+    return 1, 1

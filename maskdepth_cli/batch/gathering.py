@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from maskdepth_cli.batch.jobs import Job, Plan
 from maskdepth_cli.batch.planning import Companion, Layout, plan_jobs
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.atomic import check_writable, ignores_case
+from maskdepth_cli.files.headers import MAX_MEGAPIXELS
 from maskdepth_cli.files.images import image_size
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.pairing import IMAGE_SUFFIXES, MASK_SUFFIXES, find_inputs, pair
@@ -76,7 +78,7 @@ def gather(
         The target cannot be written.
     """
     for folder in inputs:
-        if target.exists() and folder != "-" and Path(folder).exists() and target.samefile(folder):
+        if folder != "-" and _same(target, Path(folder)):
             raise UsageError(
                 f"{shown(target)} is an input and the target; choose another folder with --output"
             )
@@ -97,10 +99,26 @@ def gather(
     return plan_jobs(photos, companions, layout, target, ignore_case=ignore_case)
 
 
-def photo_pixels(job: Job) -> int:
-    """Return the size of a job's photo, 0 where it cannot be read: that fails later, in order."""
-    try:
-        width, height = image_size(job.image)
-    except InputFileError:
-        return 0
-    return width * height
+def _same(target: Path, folder: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return target.samefile(folder)
+    return False
+
+
+def photo_pixels(max_megapixels: float = MAX_MEGAPIXELS) -> Callable[[Job], int]:
+    """Return what gives the size of a job's photo: 0 where it will be refused, later and in order.
+
+    Parameters
+    ----------
+    max_megapixels
+        The limit with which the photo will be read.
+    """
+
+    def pixels(job: Job) -> int:
+        try:
+            width, height = image_size(job.image, max_megapixels=max_megapixels)
+        except InputFileError:
+            return 0
+        return width * height
+
+    return pixels

@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from maskdepth_cli.batch.jobs import Job, LeftOut, Plan
 from maskdepth_cli.batch.manifest import DONE, Manifest, Record
 from maskdepth_cli.batch.target import MANIFEST, why_no_manifest
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.depths import DepthKind, read_depth
+from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
@@ -138,10 +140,16 @@ def find_layers(
         made = _job(record, image, run, outputs, extra)
         if isinstance(made, Job):
             jobs.append(made)
-            kinds[record.name] = record.details["scale"]["kind"]
+            kinds[record.name] = _kind(record) or "inverse"
         else:
             left_out.append(LeftOut(record.name, image, made))
     return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds, request.max_megapixels)
+
+
+def _kind(record: Record) -> DepthKind | None:
+    """Return what a record says of its depth maps."""
+    kind = record.table("scale").get("kind")
+    return next((known for known in get_args(DepthKind) if known == kind), None)
 
 
 def _job(
@@ -150,10 +158,13 @@ def _job(
     """Return the job of a photo, or why it has none."""
     if record.status != DONE:
         return "it failed in that run"
-    if not all(role in record.outputs for role in _ROLES):
+    places = [place for role in _ROLES if (place := record.place(role))]
+    if len(places) < len(_ROLES):
         return "it has no layers; refine with --layers"
-    if not image.is_file():
+    if _kind(record) is None:
+        return "its line in the manifest does not tell inverse depth from depth"
+    if not is_file(image):
         return f"{shown(image)} is not there; say where the photos are with --photos"
-    inputs = tuple((role, run / str(record.outputs[role]["path"])) for role in _ROLES)
-    place = PurePosixPath(str(record.outputs["depth"]["path"])).with_suffix("").as_posix()
-    return Job(record.name, image, (*inputs, *extra), outputs(place))
+    inputs = tuple((role, run / place) for role, place in zip(_ROLES, places, strict=True))
+    stem = PurePosixPath(places[0]).with_suffix("").as_posix()
+    return Job(record.name, image, (*inputs, *extra), outputs(stem))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from maskdepth_cli.batch.fingerprints import Stamp
@@ -15,6 +16,17 @@ from maskdepth_cli.files.atomic import atomic_write, reason
 from maskdepth_cli.files.names import shown
 
 DONE, SKIPPED, FAILED, PLANNED = "done", "skipped", "failed", "planned"
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "path": str,
+    "status": str,
+    "message": str,
+    "seconds": (int, float),
+    "key": (str, type(None)),
+    "settings": (str, type(None)),
+    "details": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,25 @@ class Record:
             ValueError,
         ):
             return None
-        return record if isinstance(record.name, str) else None
+        fits = all(isinstance(getattr(record, name), kind) for name, kind in _TYPES.items())
+        return record if fits else None
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """Return a table of the details; empty where there is none of that name."""
+        found = self.details.get(name)
+        return found if isinstance(found, dict) else {}
+
+    def place(self, role: str) -> str | None:
+        """Return the path of one output from the manifest's folder.
+
+        None where there is none, or where it leads out of that folder: whoever reads a manifest
+        need not have written it.
+        """
+        path = self.outputs.get(role, {}).get("path")
+        if not isinstance(path, str):
+            return None
+        parts = PurePath(path).parts
+        return None if ".." in parts or PurePath(path).is_absolute() or not parts else path
 
     def is_complete(self, folder: Path, wanted: Mapping[str, str]) -> bool:
         """Return whether every wanted output lies in `folder` as it was written.
@@ -200,10 +230,11 @@ class Manifest:
             line = record.to_line()
             status = os.fstat(self._writer.fileno())
             written = self._writer.write(line)
+            if written != len(line):
+                self._writer.truncate(status.st_size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OutputError(f"{shown(self.path)}: cannot be written: {reason(error)}") from error
-        if written != len(line):
-            raise OutputError(f"{shown(self.path)}: cannot be written: is the disk full?")
         if status.st_nlink == 0:
             raise OutputError(f"{shown(self.path)}: it was removed while the run went on")
         self._places[record.name] = status.st_size

@@ -137,7 +137,13 @@ def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
         predictor = request.side.load(source, quiet=options.quiet)
         return PredictWorker(request, options.folder, predictor, source.name)
 
-    return run(plan, make_worker, options, request.side.decisive(source), photo_pixels)
+    return run(
+        plan,
+        make_worker,
+        options,
+        request.side.decisive(source),
+        photo_pixels(request.max_megapixels),
+    )
 
 
 class PredictWorker:

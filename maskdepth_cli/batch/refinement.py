@@ -120,7 +120,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, decisive, predictor)
 
-    return run(plan, make_worker, options, decisive, photo_pixels)
+    return run(plan, make_worker, options, decisive, photo_pixels(request.max_megapixels))
 
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from maskdepth_cli.batch.manifest import DONE, FAILED, PLANNED, SKIPPED, Record, json_line
+from maskdepth_cli.errors import OutputError
+from maskdepth_cli.files.atomic import reason
 from maskdepth_cli.files.names import shown
 
 
@@ -113,8 +115,11 @@ class Reporter:
         row = record.as_dict() | {"status": status}
         depth = next(iter(record.outputs.values()), None)
         row["output"] = str(self._folder / depth["path"]) if depth else None
-        self._bar.write(json_line(row).decode("ascii"), file=sys.stdout, end="")
-        sys.stdout.flush()
+        try:
+            self._bar.write(json_line(row).decode("ascii"), file=sys.stdout, end="")
+            sys.stdout.flush()
+        except OSError as error:
+            raise OutputError(f"standard output cannot be written: {reason(error)}") from error
 
 
 _MEANINGS = {

@@ -107,7 +107,13 @@ def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
         "crops": request.crops,
         "colormap": request.colormap,
     }
-    return run(plan, lambda: ShowWorker(request, options.folder), options, settings, photo_pixels)
+    return run(
+        plan,
+        lambda: ShowWorker(request, options.folder),
+        options,
+        settings,
+        photo_pixels(request.max_megapixels),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 
 from maskdepth_cli.batch.shards import Shard
 from maskdepth_cli.errors import OutputError
-from maskdepth_cli.files.atomic import check_writable, own_temporaries, remove_stale
+from maskdepth_cli.files.atomic import (
+    check_writable,
+    own_temporaries,
+    remove_probes,
+    remove_stale,
+)
 from maskdepth_cli.files.names import shown
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.jsonl"
 LOCK = ".maskdepth.lock"
 _SHARD = re.compile(r"(?:manifest|\.maskdepth)\.([1-9]\d*)-of-([1-9]\d*)\.(?:jsonl|lock)")
+_LONGEST = 1000  # bytes of a lock file that say who holds it
 _PATIENCE = 2.0
 """Seconds: another run may be looking whether a lock is held, by taking it."""
 
@@ -94,6 +100,7 @@ class TargetLock:
         with contextlib.suppress(OSError):  # Windows: the locked file cannot be written to
             self.path.write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}))
         own_temporaries(self.shard.label if self.shard else "")
+        remove_probes(self.folder)
         if self.stale:
             remove_stale(self.folder, self.shard.label if self.shard else None)
         return self
@@ -159,7 +166,8 @@ class TargetLock:
 def _owner(path: Path) -> str:
     """Return ` (process P on HOST)` of the run that holds a lock, where it can be read."""
     try:
-        owner = json.loads(path.read_text())
+        with path.open("rb") as file:
+            owner = json.loads(file.read(_LONGEST))
         return f" (process {owner['pid']} on {owner['host']})"
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return ""

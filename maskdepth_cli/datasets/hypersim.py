@@ -210,16 +210,16 @@ def _frames(
 
 
 def _public_frames(root: Path) -> set[tuple[str, str, int]] | None:
-    rows = _table(root, IMAGES_TABLE)
-    if rows is None:
-        return None
     try:
+        rows = _table(root, IMAGES_TABLE)
+        if rows is None:
+            return None
         return {
             (row["scene_name"], row["camera_name"], int(row["frame_id"]))
             for row in rows
             if row["included_in_public_release"] == "True"
         }
-    except (KeyError, ValueError) as error:
+    except (OSError, csv.Error, KeyError, ValueError) as error:
         raise UsageError(f"{IMAGES_TABLE} of {shown(root)} is damaged: {error}") from error
 
 
@@ -231,7 +231,7 @@ def _camera_matrices(root: Path) -> dict[str, FloatArray]:
             )
             for row in _table(root, CAMERAS_TABLE) or ()
         }
-    except (KeyError, ValueError) as error:
+    except (OSError, csv.Error, KeyError, ValueError) as error:
         raise UsageError(f"{CAMERAS_TABLE} of {shown(root)} is damaged: {error}") from error
 
 
@@ -240,5 +240,5 @@ def _table(root: Path, name: str) -> list[dict[str, str]] | None:
         path = root / folder / name
         if path.is_file():
             with path.open(newline="", encoding="utf-8-sig") as file:
-                return list(csv.DictReader(file))
+                return list(csv.DictReader(file, restval=""))
     return None

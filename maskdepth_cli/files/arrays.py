@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -16,6 +18,9 @@ from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
 from maskdepth_cli.files.names import shown
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+_NPY_LENGTHS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}
+_LONGEST_NPY_HEADER = 10_000  # numpy's own limit
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # numpy's; others reserve what files ask for
 
 
 def is_array_file(path: Path) -> bool:
@@ -73,22 +78,30 @@ def read_label(path: Path, key: str) -> str:
 def _member(archive: zipfile.ZipFile, key: str, path: Path) -> str:
     names = [name for name in archive.namelist() if name.endswith(".npy")]
     if f"{key}.npy" in names:
-        return f"{key}.npy"
+        names = [f"{key}.npy"]
     if len(names) != 1:
         keys = ", ".join(sorted(name.removesuffix(".npy") for name in names)[:8])
         raise InputFileError(
             f"{shown(path)}: expected an array named '{key}', found {shown(keys) or 'none'}"
         )
+    if archive.getinfo(names[0]).compress_type not in _PACKINGS:
+        raise InputFileError(f"{shown(path)}: not packed as numpy does; save it with numpy")
     return names[0]
 
 
 def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
+    if version not in _NPY_LENGTHS:
+        raise ValueError(f"npy format {version}")
+    length = _NPY_LENGTHS[version]
+    start = _read_exactly(stream, length.size)
+    (count,) = length.unpack(start)
+    if count > _LONGEST_NPY_HEADER:  # numpy reads it whole before it looks at its length
+        raise ValueError(f"a header of {count} bytes")
+    header = io.BytesIO(start + _read_exactly(stream, count))
     if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(stream)
-    raise ValueError(f"npy format {version}")
+        return np.lib.format.read_array_header_1_0(header)
+    return np.lib.format.read_array_header_2_0(header)
 
 
 def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float) -> NDArray[Any]:

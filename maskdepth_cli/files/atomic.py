@@ -12,6 +12,7 @@ from maskdepth_cli.errors import OutputError
 from maskdepth_cli.files.names import shown
 
 _PREFIX = ".maskdepth-"
+_PROBE = f"{_PREFIX}probe-"
 _MARK = ".tmp"
 _in_use: set[str] = set()
 _owner = ""
@@ -29,7 +30,7 @@ def own_temporaries(owner: str) -> None:
     _owner = owner
 
 
-def _temporary(folder: Path, suffix: str = "") -> Path:
+def _temporary(folder: Path, suffix: str) -> Path:
     """Return the path of a temporary file that does not exist yet."""
     owner = f"{_owner}-" if _owner else ""
     return folder / f"{_PREFIX}{owner}{uuid.uuid4().hex}{_MARK}{suffix}"
@@ -73,6 +74,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         _in_use.discard(temporary.name)
+
+
+def remove_probes(folder: str | Path) -> None:
+    """Delete the files with which killed runs tried whether `folder` can be written."""
+    for probe in Path(folder).glob(f"{_PROBE}*{_MARK}"):
+        with suppress(OSError):
+            probe.unlink()
 
 
 def is_temporary(path: str | Path) -> bool:
@@ -119,7 +127,7 @@ def check_writable(folder: str | Path) -> None:
         If it cannot be made or written, or is not a folder.
     """
     target = Path(folder)
-    probe = _temporary(target)
+    probe = target / f"{_PROBE}{uuid.uuid4().hex}{_MARK}"
     try:
         target.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"probe")
@@ -134,7 +142,7 @@ def check_writable(folder: str | Path) -> None:
 
 def ignores_case(folder: str | Path) -> bool:
     """Tell whether names in an existing, writable `folder` differ only by case are one file."""
-    probe = _temporary(Path(folder))
+    probe = Path(folder) / f"{_PROBE}{uuid.uuid4().hex}{_MARK}"
     try:
         probe.touch()
         return probe.with_name(probe.name.upper()).exists()

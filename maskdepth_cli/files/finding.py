@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -72,6 +73,26 @@ def find_inputs(
     return list(found.values())
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there; a name that no file can have is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_file()
+    return False
+
+
+def _exists(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return path.exists()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder is there; a name that no folder can have is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
 def _expand(
     argument: str,
     stdin: BinaryIO | None,
@@ -81,15 +102,15 @@ def _expand(
     if argument == "-":
         for line in _read_list(stdin or sys.stdin.buffer):
             path = Path(line)
-            if path.is_dir():
+            if is_folder(path):
                 yield from _below(path, suffixes, skip)
             else:
                 yield InputFile(path, _listed_place(path))
         return
     path = Path(argument)
-    if path.is_dir():
+    if is_folder(path):
         yield from _below(path, suffixes, skip)
-    elif path.exists():
+    elif _exists(path):
         yield InputFile(path, Path(path.name))
     else:
         raise UsageError(f"{shown(path)}: no such file or folder")

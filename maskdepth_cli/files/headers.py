@@ -116,9 +116,9 @@ def read_header(
         header, lazy = open_tiff(stream)
     else:
         facts = png.scan(stream) if format_name == "PNG" else None
+        if format_name == "WEBP":  # Pillow makes room for its pixels on opening
+            check_size(path, *_webp_size(stream), max_megapixels)
         stream.seek(0)
-        # Pillow's WebP reader fails on opening at twice its limit; the check below is ours.
-        libraries.allow_pixels(int(max_megapixels * 1e6 / 2))
         lazy = _plugin(format_name)(stream)
         width, height = lazy.size
         bits = facts.bits if facts else 8
@@ -128,6 +128,22 @@ def read_header(
     check_size(path, header.width, header.height, max_megapixels)
     _check_bytes(stream, header, path)
     return header, lazy
+
+
+def _webp_size(stream: BinaryIO) -> tuple[int, int]:
+    """Return width and height of a WebP canvas; RFC 9649, sections 2.5 to 2.7."""
+    stream.seek(12)
+    start = stream.read(18)
+    kind, data = start[:4], start[8:]
+    if len(data) < 10:
+        raise ValueError("the file ends early")
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = (int.from_bytes(data[i : i + 2], "little") & 0x3FFF for i in (6, 8))
+    return width, height
 
 
 def _plugin(format_name: str) -> Any:

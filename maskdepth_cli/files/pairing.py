@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.finding import IMAGE_SUFFIXES, InputFile, find_inputs, walk
+from maskdepth_cli.files.finding import (
+    IMAGE_SUFFIXES,
+    InputFile,
+    find_inputs,
+    is_file,
+    is_folder,
+    walk,
+)
 from maskdepth_cli.files.names import shown
 
 __all__ = [
@@ -84,11 +91,11 @@ def pair(
         If the path does not exist, or is one file for several photos.
     """
     root = Path(folder_or_file)
-    if root.is_file():
+    if is_file(root):
         if len(inputs) > 1:
             raise UsageError(f"{shown(root)}: one file for {len(inputs)} photos; give a folder")
         return Pairing({photo: (root,) for photo in inputs}, (), () if inputs else (root,), {})
-    if not root.is_dir():
+    if not is_folder(root):
         raise UsageError(f"{shown(root)}: no such file or folder")
     places = _Places.of(walk(root, suffixes), root, inputs)
     answers = {photo: places.exact(photo) for photo in inputs}

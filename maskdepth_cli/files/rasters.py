@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.files import libraries, png, tiff
+from maskdepth_cli.files import jpeg, libraries, png, tiff
 from maskdepth_cli.files.facts import Header
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
 
@@ -68,6 +68,9 @@ def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
         if header.bits == 16 and lazy.mode in tiff.COLOUR_MODES:
             return tiff.decode_16bit_colour(stream, lazy)
         return _with_pillow(lazy)
+    if "progressive" in lazy.info:
+        stream.seek(0)
+        jpeg.check_scans(stream.read())
     if _suits_opencv(header, lazy):
         return orient(_with_opencv(stream, header), header.orientation)
     if header.png is not None:
@@ -91,7 +94,7 @@ def _with_opencv(stream: BinaryIO, header: Header) -> Samples:
     else:
         stream.seek(0)
         data = stream.read()
-    if header.format == "JPEG" and b"\xff\xd9" not in data[_scan_start(data) :]:
+    if header.format == "JPEG" and b"\xff\xd9" not in data[jpeg.scan_start(data) :]:
         raise ValueError("the file is truncated")
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -103,17 +106,6 @@ def _with_opencv(stream: BinaryIO, header: Header) -> Samples:
         return samples
     order = cv2.COLOR_BGRA2RGBA if samples.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(samples, order))
-
-
-def _scan_start(data: bytes) -> int:
-    """Return where the pixel data of a JPEG begins: end markers before it belong to thumbnails."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
-        if data[position + 1] == 0xFF:  # fill byte
-            position += 1
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return position
 
 
 def _with_pillow(lazy: Any) -> Samples:

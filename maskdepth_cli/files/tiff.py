@@ -13,6 +13,8 @@ from maskdepth_cli.files.facts import Header, exif_orientation
 
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_SPARE_PIXELS = 1 << 20  # of a tile that a picture does not fill
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION, _ORIENTATION = 256, 257, 258, 262, 270, 274
 _WHITE_IS_ZERO = 0
 _NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
@@ -44,6 +46,7 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
         raise ValueError(f"white is zero in samples of {bits} bits")
     text = {"description": str(tags.get(_DESCRIPTION, ""))}
     size = int(tags[_WIDTH]), int(tags[_HEIGHT])
+    _check_tile(tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0), size[0] * size[1])
     return Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text), lazy
 
 
@@ -85,11 +88,18 @@ def decode_odd(stream: BinaryIO) -> NDArray[Any]:
         page = file.pages[0]
         if page.dtype is None or page.axes not in ("YX", "YXS", "SYX"):
             raise ValueError("not a plain picture")
-        if page.samplesperpixel > 4 or page.tilewidth * page.tilelength > 4 * page.size + 2**20:
-            raise ValueError("absurd number of samples or tile size")
+        if page.samplesperpixel > 4:
+            raise ValueError("absurd number of samples")
+        _check_tile(page.tilewidth, page.tilelength, page.imagewidth * page.imagelength)
         _check_compression(stream, page)
         array = page.asarray()
     return np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+
+
+def _check_tile(width: int, height: int, pixels: int) -> None:
+    """Refuse tiles far larger than the picture: they are decoded whole."""
+    if width * height > 4 * pixels + _SPARE_PIXELS:
+        raise ValueError(f"absurd tiles of {width}x{height} pixels")
 
 
 def _check_compression(stream: BinaryIO, page: Any) -> None:

@@ -6,6 +6,28 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 FORMS = ("plain", "completion")
+LARGEST, DEEPEST = 4096, 128  # of a width or ratio, of the layers of a level
+
+
+def check_sizes(config: Any) -> None:
+    """Check the fields of a configuration, which may come from a stranger's file.
+
+    Raises
+    ------
+    TypeError
+        A field has another type or length than its default, or is no size of a network.
+    """
+    for field in fields(config):
+        value, default = getattr(config, field.name), field.default
+        values = value if isinstance(value, tuple) else (value,)
+        defaults = default if isinstance(default, tuple) else (default,)
+        fits = len(values) == len(defaults) and type(value) is type(default)
+        if not fits or any(type(x) is not type(y) for x, y in zip(values, defaults, strict=True)):
+            raise TypeError(f"{field.name} is {str(value)[:60]!r}, but its default {default!r}")
+        largest = DEEPEST if field.name == "depths" else LARGEST
+        least = 0 if default == 0 else 1
+        if any(type(x) is int and not least <= x <= largest for x in values):
+            raise TypeError(f"{field.name} is {value!r}, beyond {least} to {largest}")
 
 
 @dataclass(frozen=True)
@@ -26,6 +48,14 @@ class RefinementConfig:
     head_channels: int = 32
     form: Literal["plain", "completion"] = "plain"
     layered: bool = True  # False: direct-composite, one pass gives the composite itself
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
+        if self.form not in FORMS:
+            raise TypeError(f"form is {self.form[:60]!r}, not one of {', '.join(FORMS)}")
+        for width, heads in zip(self.embed_dims, self.heads, strict=True):
+            if width % heads:
+                raise TypeError(f"{heads} heads do not divide {width} channels")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RefinementConfig:

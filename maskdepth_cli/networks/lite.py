@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from maskdepth_cli.networks.config import check_sizes
 from maskdepth_cli.networks.decoder import FusionDecoder, upsample
 from maskdepth_cli.networks.timm_import import import_timm
 
@@ -21,6 +22,9 @@ class LiteConfig:
 
     decoder_channels: int = 64
     head_channels: int = 32
+
+    def __post_init__(self) -> None:
+        check_sizes(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> LiteConfig:

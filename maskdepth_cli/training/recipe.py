@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -17,6 +18,7 @@ else:
     import tomli as tomllib
 
 T = TypeVar("T")
+_LONGEST = 1 << 20  # bytes of a recipe
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class TrainSettings:
     seed: int = 0
     save_every: int = 1000
     validate_every: int = 5000
+
+    def __post_init__(self) -> None:
+        counts = ("iterations", "batch_size", "accumulate", "save_every", "validate_every")
+        if zero := next((name for name in counts if getattr(self, name) < 1), None):
+            raise TypeError(f"{zero} must be 1 or more")
 
 
 @dataclass(frozen=True)
@@ -200,9 +207,15 @@ def read_toml(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST).decode("utf-8")
+        content = tomllib.loads(text.replace("\r\n", "\n"))
+    except (OSError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not a usable recipe: {error}") from error
+    for name, section in content.items():
+        if name != "extends" and not isinstance(section, dict):
+            raise UsageError(f"{path}: not a usable recipe: {name} is no section")
+    return content
 
 
 def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,10 +244,12 @@ def override(settings: T, values: Mapping[str, Any]) -> T:
 
 
 def _as(default: Any, value: Any, name: str) -> Any:
-    if isinstance(value, list):
-        value = tuple(value)
+    if isinstance(value, list) and isinstance(default, tuple):
+        value = tuple(_as(default[0], item, name) for item in value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(default):
-        raise TypeError(f"{name} is {value!r}, but takes a {type(default).__name__}")
+        raise TypeError(f"{name} is {str(value)[:60]!r}, but takes a {type(default).__name__}")
+    if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+        raise TypeError(f"{name} is {value}, but must be finite and not below 0")
     return value

@@ -20,6 +20,7 @@ from maskdepth_cli.training.batches import Task, batch_loader
 from maskdepth_cli.training.logs import Progress, RunLog
 from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings
+from maskdepth_cli.weights.checkpoints import load_plain, one_line
 
 CHECKPOINT = "last.pt"
 REPORT_EVERY = 20  # iterations averaged into one line of the log
@@ -123,7 +124,7 @@ class Trainer:
         if not path.exists():
             return
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
+            state = load_plain(path, self.device)
             self.network.load_state_dict(state["network"])
             self.ema.load_state_dict(state["ema"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -131,9 +132,9 @@ class Trainer:
             self.window = state.get("window", [])
             if "random" in state:
                 torch.set_rng_state(state["random"].cpu())
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (AttributeError, RuntimeError, LookupError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{path}: not a checkpoint of this recipe ({str(error).splitlines()[0]}); "
+                f"{path}: not a checkpoint of this recipe ({one_line(error)}); "
                 "use another --output folder or remove it"
             ) from error
 

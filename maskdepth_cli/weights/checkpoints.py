@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_STORED
 
 from maskdepth_cli.errors import WeightsError
 from maskdepth_cli.weights.tensors import load_tensors
@@ -31,16 +33,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
 
     if path.suffix == SAFETENSORS:
         return load_tensors(path)[0]
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such weights file") from error
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: refused: it is damaged or holds more than tensors, which could run code"
-        ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: not a readable checkpoint ({one_line(error)})") from error
+    content = load_plain(path)
     for name in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]
@@ -48,7 +41,46 @@ def load_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: holds no tensors by name")
     if not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise WeightsError(f"{path}: holds something else beside tensors")
+    size = path.stat().st_size
+    for name, value in content.items():
+        if value.numel() * value.element_size() > size:  # a view that repeats a few numbers
+            raise WeightsError(f"{path}: the tensor {str(name)[:60]} is larger than the file")
     return dict(content)
+
+
+def load_plain(path: Path, device: Any = "cpu") -> Any:
+    """Read a torch checkpoint of tensors and plain data; no code in it runs.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing or damaged, or holds anything else.
+    """
+    import torch
+
+    try:
+        _check_archive(path)
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such weights file") from error
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: refused: it is damaged or holds more than tensors, which could run code"
+        ) from error
+    except WeightsError:
+        raise
+    except Exception as error:  # what damage makes the unpickler raise is of any type
+        raise WeightsError(f"{path}: not a readable checkpoint ({one_line(error)})") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a zip archive that inflates: torch stores, and inflates without a limit."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        packed = [entry for entry in archive.infolist() if entry.compress_type != ZIP_STORED]
+    if packed:
+        raise WeightsError(f"{path}: refused: its tensors are compressed; save it with torch again")
 
 
 def load_into(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from maskdepth_cli.digests import file_sha256
 from maskdepth_cli.errors import OutputError, WeightsError
 from maskdepth_cli.weights.cache import OFFLINE, is_offline
 
@@ -107,7 +107,7 @@ def install(source: Path, target: Path, *, sha256: str, move: bool = False) -> P
     WeightsError
         Another content.
     """
-    digest = file_sha256(source)
+    digest = weights_sha256(source)
     if digest != sha256.lower():
         hint = "it was left as it is"
         if move:
@@ -123,22 +123,18 @@ def install(source: Path, target: Path, *, sha256: str, move: bool = False) -> P
     return target
 
 
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's content.
+def weights_sha256(path: Path) -> str:
+    """Hex SHA-256 of a weights file.
 
     Raises
     ------
     WeightsError
         The file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+        return file_sha256(path)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def check_url(url: str) -> None:

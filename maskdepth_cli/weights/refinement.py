@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError
-from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state
+from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state, mismatch, one_line
+from maskdepth_cli.weights.download import weights_sha256
 from maskdepth_cli.weights.registry import ENTRIES, find_entry
 from maskdepth_cli.weights.released import is_released, load_released
 from maskdepth_cli.weights.store import fetch_entry
@@ -50,6 +50,8 @@ def load_network(path: Path) -> RefinementNetwork:
     WeightsError
         The file is missing or damaged, has no configuration, or its keys do not fit.
     """
+    import torch
+
     from maskdepth_cli.networks.config import RefinementConfig
     from maskdepth_cli.networks.refinement import RefinementNetwork
 
@@ -59,16 +61,16 @@ def load_network(path: Path) -> RefinementNetwork:
             f"{path}: no network configuration in its header; it is no refinement weights file"
         )
     try:
-        network = RefinementNetwork(RefinementConfig.from_dict(config))
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    except (TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path}: does not fit the network: {first_line(error)}") from error
+        described = RefinementConfig.from_dict(config)
+        with torch.device("meta"):  # the file's header may ask for more than the memory holds
+            expected = RefinementNetwork(described).state_dict()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: does not fit the network: {one_line(error)}") from error
+    if problem := mismatch(expected, state):
+        raise WeightsError(f"{path}: does not fit the network: {problem}")
+    network = RefinementNetwork(described)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network
-
-
-def first_line(error: Exception) -> str:
-    """Condense torch's list of mismatched keys to one line."""
-    return " ".join(str(error).split())[:300]
 
 
 def find_weights(weights: str | os.PathLike[str]) -> Path:
@@ -83,7 +85,7 @@ def find_weights(weights: str | os.PathLike[str]) -> Path:
     if os.fspath(weights) in RELEASED:
         if not path.exists():
             raise WeightsError(f"{path}: missing; install the package again")
-        if sha256(path) != RELEASED[os.fspath(weights)]:
+        if weights_sha256(path) != RELEASED[os.fspath(weights)]:
             raise WeightsError(f"{path}: not the released file; install the package again")
         return path
     if (path := Path(weights)).is_file():
@@ -93,8 +95,3 @@ def find_weights(weights: str | os.PathLike[str]) -> Path:
     raise WeightsError(
         f"{path}: no such weights; give a safetensors file or one of {', '.join(RELEASED)}"
     )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

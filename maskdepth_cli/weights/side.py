@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.weights.cache import entry_path
 from maskdepth_cli.weights.checkpoints import config_of, load_into, load_state, mismatch
-from maskdepth_cli.weights.download import Report, file_sha256
+from maskdepth_cli.weights.download import Report, weights_sha256
 from maskdepth_cli.weights.preprocessing import Preparation
 from maskdepth_cli.weights.registry import (
     ENTRIES,
@@ -109,10 +109,10 @@ def side_model_id(source: SideSource) -> str:
     The digest of the file's content, or the name of a model of transformers.
     """
     if source.file is not None:
-        return file_sha256(source.file)
+        return weights_sha256(source.file)
     if source.entry is None or source.entry.loader.startswith(HUGGING_FACE):
         return source.name
-    return source.entry.sha256 or file_sha256(entry_path(source.entry))
+    return source.entry.sha256 or weights_sha256(entry_path(source.entry))
 
 
 def load_side_model(

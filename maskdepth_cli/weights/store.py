@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskdepth_cli.errors import WeightsError
 from maskdepth_cli.weights.cache import entry_path, is_here
-from maskdepth_cli.weights.download import Report, fetch, file_sha256, install
+from maskdepth_cli.weights.download import Report, fetch, install, weights_sha256
 from maskdepth_cli.weights.registry import ENTRIES, Entry, find_entry, require_entry
 
 
@@ -96,7 +96,7 @@ def verify_files(names: Sequence[str], sha256: str | None = None) -> Iterator[st
         entry = find_entry(name)
         on_disk = entry is None and Path(name).is_file()
         path = Path(name) if on_disk else stored_path(entry or require_entry(name))
-        digest = file_sha256(path)
+        digest = weights_sha256(path)
         if sha256 is None and on_disk:
             known = next((e.name for e in ENTRIES if e.sha256 == digest), None)
             if known is None:

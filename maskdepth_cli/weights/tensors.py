@@ -89,7 +89,7 @@ def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, RecursionError, ValueError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
     if not isinstance(config, dict):
         raise WeightsError(f"{path}: the configuration in its header is not a table")
