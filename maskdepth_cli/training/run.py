@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from maskdepth_cli.batch.evaluation import evaluate_method
+from maskdepth_cli.batch.initial_depth import DepthMaps
 from maskdepth_cli.datasets.generic import open_generic
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import pick_device
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
-from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.networks.lite import LiteNetwork
 from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.training.batches import Task
@@ -30,6 +30,8 @@ from maskdepth_cli.training.side_validation import side_validation
 from maskdepth_cli.training.sources import FrameFolder
 from maskdepth_cli.training.trainer import Trainer
 from maskdepth_cli.weights.refinement import load_network
+
+BEST = "mbe"  # the metric by which the best weights are kept
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,17 @@ def _network(recipe: Recipe, start: Path | None) -> RefinementNetwork:
 def _validation(request: TrainRequest) -> Callable[[nn.Module], Mapping[str, float]] | None:
     if request.validation is None:
         return None
-    initial = request.validation_initial
-    if initial is None or not initial.is_dir():
+    if request.validation_initial is None:
         raise UsageError("--validation needs --validation-initial, a folder of initial depth maps")
     dataset = open_generic(request.validation)
-    maps = {path.stem: path for path in initial.iterdir() if path.is_file()}
+    initial = DepthMaps.of(dataset, request.validation_initial)
+    if missing := [frame.name for frame in dataset.frames if frame.name not in initial.paths]:
+        raise UsageError(f"{request.validation_initial}: no map named {missing[0]}")
 
     def measure(network: nn.Module) -> dict[str, float]:
         refiner = Refiner(network, RefineSettings(device=request.device))
-        _, summary = evaluate_method(
-            dataset, refiner, lambda sample: read_depth(maps[sample.name], "inverse")
-        )
-        return {name: estimate.value for name, estimate in summary.estimates.items()}
+        _, summary = evaluate_method(dataset, refiner, initial)
+        figures = {name: estimate.value for name, estimate in summary.estimates.items()}
+        return {BEST: figures.pop(BEST), **figures}
 
     return measure

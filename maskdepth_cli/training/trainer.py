@@ -100,8 +100,8 @@ class Trainer:
         self.resume()
         log = RunLog(self.folder, self.iteration, self.tensorboard) if self.ranks.first else None
         started, begun = time.perf_counter(), self.iteration
-        for batches in self._batches():
-            self.window.append(self._step(batches))
+        for batches in self.batches():
+            self.window.append(self.step(batches))
             if log is None:
                 continue
             progress = self._progress((time.perf_counter() - started) / (self.iteration - begun))
@@ -164,7 +164,8 @@ class Trainer:
             return s.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
         return s.learning_rate * 0.1 ** sum(share >= milestone for milestone in s.milestones)
 
-    def _batches(self) -> Iterator[list[Any]]:
+    def batches(self) -> Iterator[list[Any]]:
+        """Load the batches of each iteration, from this one to the end."""
         loader = batch_loader(self.task, self.settings, self.iteration, self.ranks, self.workers)
         group = []
         for batch in loader:
@@ -173,7 +174,14 @@ class Trainer:
                 yield group
                 group = []
 
-    def _step(self, batches: list[Any]) -> Losses:
+    def step(self, batches: list[Any]) -> Losses:
+        """Do an iteration.
+
+        Raises
+        ------
+        MaskdepthError
+            The loss stopped being finite.
+        """
         self.model.train()
         rate = self.learning_rate(self.iteration)
         for group in self.optimizer.param_groups:

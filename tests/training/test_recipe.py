@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.training.recipe import load_recipe
 from maskdepth_cli.training.side import load_side_recipe
+from maskdepth_cli.weights.registry import require_entry
 
-RECIPES = Path(__file__).parents[2] / "train/recipes"
+TRAIN = Path(__file__).parents[2] / "train"
+RECIPES = TRAIN / "recipes"
 
 
 def write(path, text):
@@ -63,3 +66,16 @@ def test_ablations_differ_in_what_they_ablate():
     assert replace(composite, network=network) == layered
     assert replace(paired, data=composite.data) == composite
     assert (layered.data.paired_share, paired.data.paired_share) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["tiny", "lite"])
+def test_the_training_page_has_the_released_sizes_and_digests(name):
+    entry = require_entry(name)
+    row = f"| `{name}` | {entry.size:,} | `{entry.sha256}` |"
+    assert row in (TRAIN / "README.md").read_text(), f"weights have changed: write {row}"
+
+
+def test_recipes_that_the_training_page_names_are_there():
+    for path in (TRAIN / "README.md", TRAIN / "slurm.sbatch"):
+        for name in re.findall(r"train/recipes/([\w/-]+\.toml)", path.read_text()):
+            assert (RECIPES / name).is_file(), f"{path.name} names {name}"
