@@ -111,6 +111,12 @@ def _keep(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("on or off is needed")
+    return text == "on"
+
+
 def _kind(text: str) -> str:
     if text not in get_args(DepthKind):
         raise ValueError("inverse or depth is needed")
@@ -128,7 +134,12 @@ _CLASSICAL: dict[str, tuple[Callable[..., RefinementMethod], Converters]] = {
     "guided": (GuidedFilter, {"radius": _whole, "epsilon": _positive}),
     "wmf": (WeightedMedian, {"kernel": _odd, "sigma": _positive}),
 }
-_NETWORK_OPTIONS: Converters = {"weights": str, "keep": _keep, "working_size": _whole}
+_NETWORK_OPTIONS: Converters = {
+    "weights": str,
+    "keep": _keep,
+    "working_size": _whole,
+    "windows": _switch,
+}
 _LAYERED_OPTIONS: Converters = {"weights": str, "kernel": _odd, "working_size": _whole}
 _FILES_OPTIONS: Converters = {"dir": str, "kind": _kind}
 

@@ -90,6 +90,13 @@ def refine(
             show_default=False,
         ),
     ] = None,
+    windows: Annotated[
+        bool,
+        typer.Option(
+            help="Several masks for a photo. Refine small ones within their surroundings, "
+            "which is faster, or each over the whole photo."
+        ),
+    ] = True,
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Masks computed at once [default: 8].", show_default=False),
@@ -120,6 +127,7 @@ def refine(
         "keep": keep.value if keep else None,
         "min_instance_share": min_instance_share,
         "merge": merge.value if merge else None,
+        "windows": windows,
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,

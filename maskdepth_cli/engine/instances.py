@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from maskdepth_cli.engine.result import RefinedDepth
+from maskdepth_cli.engine.windows import EVERYWHERE, Place
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
 MergeRule: TypeAlias = Literal["own", "largest"]
@@ -34,50 +35,70 @@ def instance_masks(
         yield (instances == identity).astype(np.float32)
 
 
-def merge_instances(
-    depth: InverseDepth, refined: Iterable[RefinedDepth], rule: MergeRule = "own"
-) -> RefinedDepth:
-    """Merge refinements of one initial depth, pixel by pixel; ties keep the earlier mask.
+class RunningMerge:
+    """Refinements of one initial depth, merged pixel by pixel; ties keep the earlier mask.
 
-    A running choice: memory does not grow with the number of masks.
+    Memory does not grow with the number of masks.
 
     Parameters
     ----------
     depth : InverseDepth
         (H, W) initial depth.
-    refined : iterable of RefinedDepth
-        One result per mask, each refined from ``depth``.
     rule : {"own", "largest"}
         ``largest``: ``argmax_i |D0 - D_i|`` wins, the paper's rule (section 4.2). ``own``: where
         masks cover a pixel, only their results count for it; elsewhere, and among several, the
         largest change. A mask says which pixels belong together, its complement does not: what is
         beside another instance is refined better with the mask that covers it.
 
-    Returns
-    -------
-    RefinedDepth
+    Attributes
+    ----------
+    result : RefinedDepth
         Layers are those of the winning mask; the mask is the union of all.
     """
-    largest = np.zeros(depth.shape, np.float32)
-    covered = np.zeros(depth.shape, np.bool_)
-    merged = RefinedDepth.unchanged(depth, np.zeros(depth.shape, np.float32))
-    first = True
-    for result in refined:
+
+    def __init__(self, depth: InverseDepth, rule: MergeRule) -> None:
+        self.result = RefinedDepth.unchanged(depth, np.zeros(depth.shape, np.float32))
+        self._depth = depth
+        self._rule = rule
+        self._largest = np.zeros(depth.shape, np.float32)
+        self._covered = np.zeros(depth.shape, np.bool_)
+
+    def add(self, refined: RefinedDepth, place: Place = EVERYWHERE, *, first: bool) -> None:
+        """Merge what a mask made of a part of the image.
+
+        Parameters
+        ----------
+        refined : RefinedDepth
+            Of that part.
+        place : tuple of slice
+            Its rows and columns. Elsewhere the mask changes nothing.
+        first : bool
+            Whether the mask is the first: its layers stand wherever no mask wins.
+        """
         with np.errstate(invalid="ignore"):
-            change = np.abs(result.depth - depth)
-            wins = change > largest  # False where NaN
-        if rule == "own":
-            covers = result.mask > 0.5
+            change = np.abs(refined.depth - self._depth[place])
+            wins = change > self._largest[place]  # False where NaN
+        if self._rule == "own":
+            covered, covers = self._covered[place], refined.mask > 0.5
             wins = np.where(covered, wins & covers, wins | covers)
             covered |= covers
-        np.copyto(largest, change, where=wins)
-        np.copyto(merged.depth, result.depth, where=wins)
+        np.copyto(self._largest[place], change, where=wins)
+        merged = self.result
+        np.copyto(merged.depth[place], refined.depth, where=wins)
         for mine, theirs in (
-            (merged.foreground, result.foreground),
-            (merged.background, result.background),
+            (merged.foreground, refined.foreground),
+            (merged.background, refined.background),
         ):
-            np.copyto(mine, theirs, where=True if first else wins)
-        np.maximum(merged.mask, result.mask, out=merged.mask)
-        np.logical_or(merged.changed, result.changed, out=merged.changed)
-        first = False
-    return merged
+            np.copyto(mine[place], theirs, where=True if first else wins)
+        np.maximum(merged.mask[place], refined.mask, out=merged.mask[place])
+        merged.changed[place] |= refined.changed
+
+
+def merge_instances(
+    depth: InverseDepth, refined: Iterable[RefinedDepth], rule: MergeRule = "own"
+) -> RefinedDepth:
+    """Merge refinements of one initial depth, one result (H, W) per mask; see `RunningMerge`."""
+    merge = RunningMerge(depth, rule)
+    for index, result in enumerate(refined):
+        merge.add(result, first=index == 0)
+    return merge.result

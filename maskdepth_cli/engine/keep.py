@@ -12,7 +12,7 @@ SOFT = 0.02  # a mask that varies by more than this within 3x3 pixels has its bo
 RIM = 4.0  # pixels over which the band fades out, inside the band
 
 
-def keep_weight(mask: Mask, corrected: NDArray[np.bool_], dilation: float) -> Mask:
+def keep_weight(mask: Mask, corrected: NDArray[np.bool_], reach: float) -> Mask:
     """Weight of the correction: 1 around the mask's boundary, 0 beyond the band.
 
     The band is the boundary's dilation, united with every connected region of large corrections
@@ -24,8 +24,8 @@ def keep_weight(mask: Mask, corrected: NDArray[np.bool_], dilation: float) -> Ma
         (H, W) in [0, 1].
     corrected : array of bool
         (H, W), where the correction is too large to be dropped.
-    dilation : float
-        Reach of the boundary's dilation, as a share of the long side.
+    reach : float
+        Of the boundary's dilation, in pixels.
 
     Returns
     -------
@@ -36,7 +36,6 @@ def keep_weight(mask: Mask, corrected: NDArray[np.bool_], dilation: float) -> Ma
     boundary = cv2.dilate(mask, square) - cv2.erode(mask, square) > SOFT
     if not boundary.any():
         return np.zeros(mask.shape, np.float32)
-    reach = max(dilation * max(mask.shape), 1.0)
     near = _distance(~boundary) <= reach
     count, labels = cv2.connectedComponents(corrected.astype(np.uint8), connectivity=8)
     touching = np.zeros(count, np.bool_)

@@ -23,6 +23,12 @@ class RefinedDepth:
     changed: NDArray[np.bool_]  # False: equal to the initial depth
 
     @classmethod
+    def empty(cls, mask: Mask) -> RefinedDepth:
+        """Make room for the result of a mask."""
+        depth, foreground, background = np.empty((3, *mask.shape), np.float32)
+        return cls(depth, foreground, background, mask, np.empty(mask.shape, np.bool_))
+
+    @classmethod
     def unchanged(cls, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Build the result of having nothing to refine."""
         return cls(

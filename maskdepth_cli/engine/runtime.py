@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -10,6 +11,8 @@ import torch
 from maskdepth_cli.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_CPU_PIXELS = 640 * 480
+_ALL = 1 << 30
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -55,6 +58,17 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype | None:
     if name == "fp16" and device.type == "cpu":
         raise UsageError("fp16 does not run on the CPU; use --precision bf16, fp32 or auto")
     return PRECISIONS[name]
+
+
+def items_at_once(device: torch.device, size: Sequence[int]) -> int:
+    """Return how many items of (height, width) run in one batch.
+
+    On the CPU batches gain nothing, and large ones lose a third: every layer's output then exceeds
+    what the allocator keeps, and the system hands out and clears its memory anew.
+    """
+    if device.type != "cpu":
+        return _ALL
+    return max(_CPU_PIXELS // (size[0] * size[1]), 1)
 
 
 def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[object]:

@@ -18,6 +18,7 @@ class RefineSettings:
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
     min_instance_share: float = MIN_SHARE
     merge: MergeRule = "own"  # of several masks; largest: the paper's
+    windows: bool = True  # of several masks, small ones are refined within their surroundings
     batch_size: int = 8  # masks whose two passes run at once
     device: str = "auto"
     precision: str = "auto"
