@@ -32,6 +32,8 @@ NOT_RUN = {
     r"maskdepth( [a-z-]+)* [A-Z]+\b|.* \.\.\.$": "a pattern with a placeholder",
     r"maskdepth (refine|evaluate|predict|train|models|gallery|bokeh|export)$": "names a command",
     r"git clone\b": "needs the network",
+    r"maskdepth .*--executor ray": "ray is not among the test tools; tests/batch/test_cluster.py "
+    "runs it where it is installed",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "
     "tests/batch/test_shards.py sets it",
 }

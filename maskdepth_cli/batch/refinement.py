@@ -16,7 +16,7 @@ from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.prediction import SideChoice
 from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.errors import ExitCode, UsageError
+from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
@@ -116,6 +116,8 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
     def make_worker() -> RefineWorker:
+        if weights_id(request.weights) != decisive["weights"]:
+            raise WeightsError(f"{request.weights}: not the weights that this run began with")
         method = load_refiner(request.weights, **request.settings)
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, decisive, predictor)

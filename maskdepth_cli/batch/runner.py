@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
+from maskdepth_cli.batch.cluster import RayChoice, run_on_ray
+from maskdepth_cli.batch.execution import Tools, run_here
 from maskdepth_cli.batch.fingerprints import settings_hash
 from maskdepth_cli.batch.interrupts import Interrupts
 from maskdepth_cli.batch.jobs import Job, Plan
 from maskdepth_cli.batch.manifest import FAILED, PLANNED, SKIPPED, Manifest, Record
 from maskdepth_cli.batch.merging import Records, absorb_shards
-from maskdepth_cli.batch.pipeline import Worker, run_pipeline
+from maskdepth_cli.batch.pipeline import Worker
 from maskdepth_cli.batch.report import Reporter
-from maskdepth_cli.batch.resume import CheckedWorker, Resume
+from maskdepth_cli.batch.resume import Resume
 from maskdepth_cli.batch.shards import Shard
 from maskdepth_cli.batch.target import TargetLock, manifest_name
 from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
-
-_OF_ONE_FILE = frozenset(
-    {
-        errno.EEXIST,
-        errno.EILSEQ,
-        errno.EINVAL,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-        errno.ENOTDIR,
-    }
-)
-"""Why one name cannot be written where others can."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,8 @@ class RunOptions:
         Print the table at the end.
     shard
         Which of several runs over the same photos this is; None: the only one.
+    ray
+        The cluster that does the work; None: this process.
     """
 
     folder: Path
@@ -72,6 +64,7 @@ class RunOptions:
     label: str | None = None
     summary: bool = True
     shard: Shard | None = None
+    ray: RayChoice | None = None
 
 
 def run(
@@ -88,7 +81,8 @@ def run(
     plan
         What to do.
     make_worker
-        Called once, and only when there is a file to work on: loading a network takes time.
+        Called once, or once in every actor of a cluster, and only when there is a file to work
+        on: loading a network takes time.
     options
         How to do it.
     settings
@@ -169,29 +163,20 @@ def _work(
         resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
         todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
         if todo and not interrupts.raised:
-            worker = CheckedWorker(make_worker(), resume)
-            outcomes = run_pipeline(
-                todo,
-                worker,
-                threads=options.threads,
-                pixels=pixels,
-                stopped=lambda: interrupts.raised,
-            )
-            with contextlib.closing(outcomes):
-                for outcome in outcomes:
-                    if _ends_run(outcome.error):
-                        raise outcome.error
-                    record, status = worker.record(outcome)
-                    manifest.append(record)
-                    reporter.record(record, status)
+            execute = partial(run_here, threads=options.threads)
+            if options.ray:
+                owner = options.shard.label if options.shard else ""
+                execute = partial(
+                    run_on_ray, choice=options.ray, threads=options.threads, owner=owner
+                )
+            tools = Tools(pixels, lambda: interrupts.raised, reporter.note)
+            with contextlib.closing(execute(todo, make_worker, resume, tools)) as outcomes:
+                for ended in outcomes:
+                    if ended.fatal:
+                        raise OutputError(ended.fatal)
+                    manifest.append(ended.record)
+                    reporter.record(ended.record, ended.status)
         manifest.compact()
-
-
-def _ends_run(error: Exception | None) -> TypeGuard[OutputError]:
-    """Return whether no other file could be written either: the disk is full, or gone."""
-    if not isinstance(error, OutputError):
-        return False
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno not in _OF_ONE_FILE
 
 
 def _dry_run(plan: Plan, options: RunOptions, settings: str, reporter: Reporter) -> None:

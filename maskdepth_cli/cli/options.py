@@ -36,6 +36,13 @@ class Device(str, Enum):
     MPS = "mps"
 
 
+class Executor(str, Enum):
+    """Where photos are worked on."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Merge(str, Enum):
     """How the refinements of several masks become one."""
 
@@ -115,6 +122,28 @@ Shard = Annotated[
         "--shard",
         metavar="I/N|auto",
         help="Do the I-th of N shares of the photos; auto: as torchrun or a SLURM array says.",
+        show_default=False,
+    ),
+]
+ExecutorOption = Annotated[
+    Executor,
+    typer.Option("--executor", help="ray: workers of a Ray cluster, or several on this machine."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="ray://HOST:PORT, HOST:PORT or auto [default: a cluster for this run alone].",
+        show_default=False,
+    ),
+]
+RayWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--ray-workers",
+        min=1,
+        help="Workers of the cluster [default: one a GPU, else one a CPU].",
         show_default=False,
     ),
 ]

@@ -32,6 +32,9 @@ def predict(
     precision: options.PrecisionOption = options.Precision.AUTO,
     workers: options.Workers = 2,
     shard: options.Shard = None,
+    executor: options.ExecutorOption = options.Executor.LOCAL,
+    ray_address: options.RayAddress = None,
+    ray_workers: options.RayWorkers = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -42,6 +45,7 @@ def predict(
 
     Files that are finished are skipped when the command is run again.
     """
+    from maskdepth_cli.batch.cluster import ray_choice
     from maskdepth_cli.batch.prediction import PredictRequest, SideChoice, predict_files
     from maskdepth_cli.batch.runner import RunOptions
     from maskdepth_cli.batch.shards import parse_shard
@@ -72,5 +76,6 @@ def predict(
         json=json,
         threads=workers,
         shard=parse_shard(shard) if shard else None,
+        ray=ray_choice(executor.value, ray_address, ray_workers),
     )
     raise typer.Exit(int(predict_files(request, run_options)))

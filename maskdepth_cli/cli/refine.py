@@ -105,6 +105,9 @@ def refine(
     precision: options.PrecisionOption = options.Precision.AUTO,
     workers: options.Workers = 2,
     shard: options.Shard = None,
+    executor: options.ExecutorOption = options.Executor.LOCAL,
+    ray_address: options.RayAddress = None,
+    ray_workers: options.RayWorkers = None,
     max_megapixels: options.MaxMegapixels = 200,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -117,6 +120,7 @@ def refine(
     initial depth is predicted. Files that are finished are skipped when the
     command is run again.
     """
+    from maskdepth_cli.batch.cluster import ray_choice
     from maskdepth_cli.batch.prediction import SideChoice
     from maskdepth_cli.batch.refinement import RefineRequest, refine_files
     from maskdepth_cli.batch.runner import RunOptions
@@ -158,5 +162,6 @@ def refine(
         json=json,
         threads=workers,
         shard=parse_shard(shard) if shard else None,
+        ray=ray_choice(executor.value, ray_address, ray_workers),
     )
     raise typer.Exit(int(refine_files(request, run_options)))
