@@ -27,9 +27,9 @@ _EXR_CHANNELS = {
     "alpha": "A",
     "depth": "depth.Z",
     "foreground.color": "foreground",
-    "foreground.depth": "foreground.Z",
+    "foreground.depth": "foreground_depth.Z",
     "background.color": "background",
-    "background.depth": "background.Z",
+    "background.depth": "background_depth.Z",
 }
 """From our names of layers to OpenEXR's channels; the photo's own have no prefix."""
 

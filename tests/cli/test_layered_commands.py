@@ -160,7 +160,7 @@ def test_openexr_has_named_channels(run, maskdepth, monkeypatch):
     colors = [
         f"{layer}{letter}" for layer in ("", "foreground.", "background.") for letter in "RGB"
     ]
-    depths = ["depth.Z", "foreground.Z", "background.Z"]
+    depths = ["depth.Z", "foreground_depth.Z", "background_depth.Z"]
     assert sorted(channels) == sorted([*colors, *depths, "A"])
     np.testing.assert_array_equal(channels["depth.Z"], np.load(run.out / "a.npy"))
     photo = cv2.imread(str(run.path("photos", "a.jpg")))
