@@ -165,3 +165,10 @@ def test_every_reason_is_needed():
     always = {r"git clone\b", r"maskdepth train\b", r"maskdepth evaluate\b"}
     for pattern in NOT_RUN:
         assert pattern in always or any(re.match(pattern, command) for command in found), pattern
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    inside = [link for link in links if "://" not in link]
+    assert [link for link in inside if not (page.parent / link).exists()] == []

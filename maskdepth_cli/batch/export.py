@@ -17,7 +17,13 @@ from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
 from maskdepth_cli.types import InverseDepth
-from maskdepth_cli.viewing.matte import clean_plate, object_color, to_linear
+from maskdepth_cli.viewing.matte import (
+    background_color,
+    clean_plate,
+    continued,
+    object_color,
+    to_linear,
+)
 from maskdepth_cli.viewing.points import distance_of
 
 TIFF, EXR, FILES = "tiff", "exr", "files"
@@ -124,7 +130,7 @@ def layers_of(photo: LayeredPhoto) -> dict[str, NDArray[np.float32]]:
     to linear light, and ``depth`` likewise.
     """
     plate = clean_plate(photo.image, photo.mask)
-    own = object_color(photo.image, photo.mask, plate)
+    own = continued(object_color(photo.image, photo.mask, plate), photo.mask)
 
     def stored(inverse: InverseDepth) -> NDArray[np.float32]:
         return distance_of(inverse) if photo.kind == "depth" else inverse
@@ -135,6 +141,6 @@ def layers_of(photo: LayeredPhoto) -> dict[str, NDArray[np.float32]]:
         "depth": stored(photo.depth),
         "foreground.color": to_linear(own),
         "foreground.depth": stored(photo.foreground),
-        "background.color": to_linear(plate),
+        "background.color": to_linear(background_color(photo.image, photo.mask, own, plate)),
         "background.depth": stored(photo.background),
     }

@@ -31,18 +31,22 @@ def clean_plate(image: Image, mask: Mask) -> Image:
     Image
         (H, W, 3); equal to the photo farther than two pixels from the mask.
     """
-    import torch
-
-    from maskdepth_cli.networks.completion import push_pull
-
     kernel = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
     near = cv2.dilate((mask > 0).astype(np.uint8), kernel).astype(bool)
     if near.all():
         near = mask >= 1
-    values = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
-    weights = torch.from_numpy((~near).astype(np.float32))[None, None]
-    filled = push_pull(values, weights)[0].numpy().transpose(1, 2, 0)
-    return np.where(near[..., None], filled, image)
+    return np.where(near[..., None], _filled(image, (~near).astype(np.float32)), image)
+
+
+def _filled(colors: Image, weights: Mask) -> Image:
+    """Return smooth colours (H, W, 3) everywhere from those whose weight is above 0."""
+    import torch
+
+    from maskdepth_cli.networks.completion import push_pull
+
+    values = torch.from_numpy(np.ascontiguousarray(colors.transpose(2, 0, 1)))[None]
+    filled = push_pull(values, torch.from_numpy(np.ascontiguousarray(weights))[None, None])
+    return np.asarray(filled[0].numpy().transpose(1, 2, 0))
 
 
 def object_color(image: Image, mask: Mask, plate: Image) -> Image:
@@ -60,6 +64,43 @@ def object_color(image: Image, mask: Mask, plate: Image) -> Image:
     alpha = mask[..., None]
     own = (image - (1 - alpha) * plate) / np.maximum(alpha, np.float32(_LEAST_ALPHA))
     return np.where(alpha >= 1, image, np.clip(own, 0, 1))
+
+
+def continued(own: Image, mask: Mask) -> Image:
+    """Return the object's colour with smooth colours where the mask hardly shows it.
+
+    Programs that scale or blur pictures mix pixels with their neighbours beyond the mask.
+
+    Parameters
+    ----------
+    own
+        See `object_color`.
+    mask
+        Object (H, W) in [0, 1]; if it is below 0.5 everywhere, `own` is returned.
+    """
+    certain = np.where(mask >= 0.5, mask, np.float32(0))
+    if not certain.any():
+        return own
+    return np.where(mask[..., None] < _LEAST_ALPHA, _filled(own, certain), own)
+
+
+def background_color(image: Image, mask: Mask, own: Image, plate: Image) -> Image:
+    """Return the plate with what the object's colour cannot explain of mixed pixels.
+
+    With colours in [0, 1] alone, ``mask * object + (1 - mask) * plate`` is not the photo where the
+    plate or the mask is wrong; with this in place of the plate it is.
+
+    Parameters
+    ----------
+    image, mask
+        Photo (H, W, 3) and object (H, W), both in [0, 1].
+    own, plate
+        See `object_color` and `clean_plate`.
+    """
+    alpha = mask[..., None]
+    mixed = (alpha > 0) & (alpha < 1)
+    rest = (image - alpha * own) / np.where(mixed, 1 - alpha, np.float32(1))
+    return np.where(mixed, np.clip(rest, 0, 1), plate)
 
 
 def to_linear(image: Image) -> Image:
