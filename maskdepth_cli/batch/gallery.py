@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ from maskdepth_cli.viewing.colors import depth_range
 from maskdepth_cli.viewing.gallery import Card, gallery_page
 from maskdepth_cli.viewing.panels import Picture, depth_tile, panel_tiles
 from maskdepth_cli.viewing.thumbnails import mask_overlay, thumbnail
+
+_THREADS = 4  # each holds a photo's preview and layers
+_AT_ONCE = 64
 
 
 def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> int:
@@ -54,11 +60,25 @@ def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> i
         settings = _settings(manifest)
         names = sorted(record.name for record in manifest)
         records = (record for name in names if (record := manifest.get(name)))
-        cards = (_card(record, folder, thumbnail_size) for record in records)
+        cards = _cards(records, len(names), lambda one: _card(one, folder, thumbnail_size))
         with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8") as file:
             for piece in gallery_page(folder.resolve().name, settings, cards):
                 file.write(piece)
         return len(names)
+
+
+def _cards(records: Iterator[Record], count: int, draw: Callable[[Record], Card]) -> Iterator[Card]:
+    """Draw cards side by side, in order, with a bar on a terminal; few are held at a time."""
+    from tqdm import tqdm
+
+    with (
+        ThreadPoolExecutor(_THREADS) as pool,
+        tqdm(total=count, unit="photo", leave=False, file=sys.stderr, disable=None) as bar,
+    ):
+        while chunk := list(itertools.islice(records, _AT_ONCE)):
+            for card in pool.map(draw, chunk):
+                yield card
+                bar.update()
 
 
 def _settings(manifest: Manifest) -> list[tuple[str, str]]:
