@@ -153,7 +153,12 @@ MaxMegapixels = Annotated[
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where the network runs.")]
 PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="auto: half precision where a GPU has it.")
+    Precision,
+    typer.Option(
+        "--precision",
+        help="auto: half precision where the device is faster with it and results stay the same "
+        "within 0.5% of the range.",
+    ),
 ]
 Model = Annotated[
     str | None,

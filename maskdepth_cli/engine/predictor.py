@@ -45,7 +45,7 @@ class Predictor:
     ) -> None:
         self.settings = settings or PredictSettings()
         self.device = pick_device(self.settings.device)
-        self.dtype = pick_precision(self.settings.precision, self.device)
+        self.dtype = pick_precision(self.settings.precision, self.device, rounds=False)
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.prepare = prepare
         self.depth_kind = depth_kind

@@ -54,7 +54,7 @@ class Refiner:
     def __init__(self, network: nn.Module, settings: RefineSettings | None = None) -> None:
         self.settings = settings or RefineSettings()
         self.device = pick_device(self.settings.device)
-        self.dtype = pick_precision(self.settings.precision, self.device)
+        self.dtype = pick_precision(self.settings.precision, self.device, rounds=True)
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         config = getattr(network, "config", None)
         self.layered = config is None or config.layered

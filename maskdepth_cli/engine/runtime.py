@@ -39,10 +39,21 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype | None:
+def pick_precision(name: str, device: torch.device, *, rounds: bool) -> torch.dtype | None:
     """Choose the autocast type; ``None`` is plain float32.
 
-    ``auto``: half precision on CUDA (bfloat16 where the GPU has it), float32 elsewhere.
+    ``auto``: on CUDA half precision; on the CPU bfloat16 where its instructions are and the network
+    bears it, so that it is never slower than float32; float32 elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        ``auto`` or one of `PRECISIONS`.
+    device : torch.device
+        Where the network runs.
+    rounds : bool
+        Whether the network bears the 8 bits of bfloat16: refinement does, for it corrects given
+        values; prediction makes them and needs the 11 of float16 (docs/performance.md).
 
     Raises
     ------
@@ -50,14 +61,23 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype | None:
         For an unknown name, or fp16 on the CPU.
     """
     if name == "auto":
+        if device.type == "cpu":
+            return torch.bfloat16 if rounds and _cpu_multiplies_bfloat16() else None
         if device.type != "cuda":
             return None
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if rounds and torch.cuda.is_bf16_supported() else torch.float16
     if name not in PRECISIONS:
         raise UsageError(f"unknown precision {name!r}; choose auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type == "cpu":
         raise UsageError("fp16 does not run on the CPU; use --precision bf16, fp32 or auto")
     return PRECISIONS[name]
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """Tell whether the CPU has instructions for it: emulated, it is slower than float32."""
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
+    found = tell()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def items_at_once(device: torch.device, size: Sequence[int]) -> int:

@@ -69,8 +69,7 @@ def window_around(mask: Mask, full: tuple[int, ...], margin: int = MARGIN) -> Wi
         Least context on each side of the mask, as far as the image goes.
     """
     inside = mask > 0
-    lines: tuple[NDArray[np.bool_], ...] = (inside.any(1), inside.any(0))
-    small = [_widened(line, margin) for line in lines]
+    small = [_widened(np.asarray(inside.any(axis)), margin) for axis in (1, 0)]
     area = np.prod([part.stop - part.start for part in small])
     if area > WORTHWHILE * mask.size:
         return whole_image(mask.shape, full)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from maskdepth_cli.engine.instances import instance_masks, merge_instances
 from maskdepth_cli.engine.refiner import Refiner, working_size
 from maskdepth_cli.engine.result import RefinedDepth
+from maskdepth_cli.engine.runtime import pick_precision
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.networks.config import SIZES
@@ -289,3 +290,26 @@ def test_devices_and_precisions_that_are_not_there_are_refused():
         Refiner(torch.nn.Identity(), RefineSettings(device="abacus"))
     with pytest.raises(UsageError, match="fp16 does not run on the CPU"):
         Refiner(torch.nn.Identity(), RefineSettings(device="cpu", precision="fp16"))
+
+
+@pytest.mark.parametrize("found", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx2": True}])
+def test_auto_takes_bfloat16_on_cpus_that_have_it_and_only_for_refinement(monkeypatch, found):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    cpu = torch.device("cpu")
+    expected = None if "avx2" in found else torch.bfloat16
+    assert pick_precision("auto", cpu, rounds=True) is expected
+    assert pick_precision("auto", cpu, rounds=False) is None
+    assert pick_precision("fp32", cpu, rounds=True) is None
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert pick_precision("auto", cpu, rounds=True) is None
+
+
+def test_bfloat16_changes_a_refinement_by_less_than_half_a_percent_of_the_range():
+    image, depth, mask = scene(6)
+    net = network("completion", noise=0.2)
+    exact, rounded = (
+        Refiner(net, RefineSettings(device="cpu", precision=name)).refine(image, depth, mask).depth
+        for name in ("fp32", "bf16")
+    )
+    difference = np.abs(rounded - exact) / np.ptp(depth)
+    assert 0 < np.percentile(difference, 99.9) < 0.005
