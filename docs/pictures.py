@@ -66,7 +66,7 @@ def draw_bokeh(folder: Path) -> None:
 
 
 def draw_point_clouds(folder: Path) -> None:
-    """Draw a flower from its left: by the initial depth, by the refined depth, by both layers."""
+    """Draw a flower from its right: by the initial depth, by the refined depth, by both layers."""
     photo, layers = EXAMPLES / "photos" / "flower.jpg", RUN / "layers"
     within = ["--near", "1", "--far", "4", "-o"]
     range_of = ["--range-of", RUN / "flower.png"]
