@@ -83,19 +83,25 @@ def fill_holes(depth: Tensor, mask: Tensor, holes: Tensor, blend: Tensor) -> Ten
     Tensor
         (B, 1, H, W) with every chosen hole set to one value, feathered at its rim.
     """
-    filled = depth.clone()
-    for item in range(depth.shape[0]):
-        for label in range(1, int(holes[item].max()) + 1):
-            share = blend[item, label - 1]
-            inside = (holes[item : item + 1] == label).to(depth.dtype)
-            if torch.isnan(share) or not inside.any():
-                continue
-            ring = functional.max_pool2d(inside, 9, stride=1, padding=4) * mask[item : item + 1]
-            around = (depth[item] * ring).sum() / ring.sum().clamp(min=1)
-            within = (depth[item] * inside).sum() / inside.sum()
-            alpha = gaussian_blur(inside, depth.new_tensor([HOLE_FEATHER]))[0]
-            filled[item] = torch.lerp(filled[item], torch.lerp(within, around, share), alpha)
-    return filled
+    labels = torch.arange(1, blend.shape[1] + 1, device=depth.device)
+    found = labels <= holes.amax((1, 2, 3))[:, None]
+    item, hole = (found & ~torch.isnan(blend)).nonzero(as_tuple=True)  # of K chosen holes
+    if not len(item):
+        return depth
+    chosen = (hole + 1).view(-1, 1, 1, 1)
+    inside = (holes[item] == chosen).to(depth.dtype)  # (K, 1, H, W)
+    ring = functional.max_pool2d(inside, (9, 1), 1, (4, 0))
+    ring = functional.max_pool2d(ring, (1, 9), 1, (0, 4)) * mask[item]
+    around, within = (
+        (depth[item] * region).sum((1, 2, 3)) / region.sum((1, 2, 3)).clamp(min=1)
+        for region in (ring, inside)
+    )
+    value = torch.lerp(within, around, blend[item, hole]).view(-1, 1, 1, 1)
+    alpha = gaussian_blur(inside, depth.new_full((len(item),), HOLE_FEATHER))
+    # Where the rims of two holes meet, their values are averaged by weight.
+    total = torch.zeros_like(depth).index_add_(0, item, alpha)
+    values = torch.zeros_like(depth).index_add_(0, item, alpha * value)
+    return torch.lerp(depth, values / total.clamp(min=1e-6), total.clamp(max=1))
 
 
 def _displace(depth: Tensor, displacement: Tensor) -> Tensor:
@@ -119,17 +125,21 @@ def _displace(depth: Tensor, displacement: Tensor) -> Tensor:
 
 
 def _morphology(depth: Tensor, batch: Batch) -> Tensor:
-    items = []
-    for item, (dilation, erosion), erode_first in zip(
-        depth.split(1), batch["kernels"].tolist(), batch["erode_first"].tolist(), strict=True
-    ):
-        steps = [(dilation, 1), (erosion, -1)]
-        for size, sign in reversed(steps) if erode_first else steps:
-            for kernel in ((size, 1), (1, size)):  # a square is separable
-                padding = (kernel[0] // 2, kernel[1] // 2)
-                item = sign * functional.max_pool2d(sign * item, kernel, 1, padding)
-        items.append(item)
-    return torch.cat(items)
+    """Dilate and erode by squares, in each item's own order and sizes."""
+    dilation, erosion = batch["kernels"].view(-1, 2, 1, 1, 1).unbind(1)
+    erodes = batch["erode_first"].view(-1, 1, 1, 1)
+    sign = torch.where(erodes, -1.0, 1.0)
+    depth = _extreme(depth, sign, torch.where(erodes, erosion, dilation))
+    return _extreme(depth, -sign, torch.where(erodes, dilation, erosion))
+
+
+def _extreme(depth: Tensor, sign: Tensor, sizes: Tensor) -> Tensor:
+    """Maximum (sign 1) or minimum (-1) over odd squares: so many times over 3x3 pixels."""
+    signed = sign * depth
+    for radius in range(1, int(sizes.max()) // 2 + 1):
+        larger = functional.max_pool2d(signed, 3, stride=1, padding=1)
+        signed = torch.where(sizes > 2 * radius, larger, signed)
+    return sign * signed
 
 
 def _resample(depth: Tensor, factors: Tensor) -> Tensor:

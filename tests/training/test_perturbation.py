@@ -50,6 +50,40 @@ def test_morphology_is_scipys(erode_first):
     np.testing.assert_allclose(result[0, 0].numpy(), expected, atol=1e-5)
 
 
+def test_morphology_has_each_items_own_sizes_and_order():
+    depth = torch.cat([depth_map(), depth_map().flip(-1), depth_map().flip(-2)])
+    drawn = batch(
+        3,
+        kernels=torch.tensor([[7, 3], [1, 5], [9, 1]]),
+        erode_first=torch.tensor([True, False, True]),
+    )
+    result = perturb(depth, depth * 0, drawn)
+    expected = [
+        ndimage.grey_dilation(ndimage.grey_erosion(depth[0, 0], size=3), size=7),
+        ndimage.grey_erosion(depth[1, 0], size=5),
+        ndimage.grey_dilation(depth[2, 0], size=9),
+    ]
+    for i, item in enumerate(expected):
+        np.testing.assert_allclose(result[i, 0].numpy(), item, atol=1e-5)
+
+
+def test_holes_of_one_batch_are_filled_each_on_its_own():
+    mask = torch.ones(2, 1, 60, 60)
+    mask[0, 0, 10:20, 10:20] = mask[0, 0, 35:50, 30:50] = mask[1, 0, 20:40, 20:40] = 0
+    depth = torch.where(mask > 0, 8.0, 2.0)
+    depth[1] += 1
+    holes = torch.stack([torch.from_numpy(find_holes(m[0].numpy()))[None] for m in mask])
+    blend = torch.full((2, MAX_HOLES), torch.nan)
+    blend[0, 0], blend[0, 1], blend[1, 0] = 1.0, 0.5, 0.25  # the largest hole is the first
+    result = fill_holes(depth, mask, holes, blend)[:, 0]
+    assert result[0, 42, 40] == pytest.approx(8, abs=1e-3)
+    assert result[0, 15, 15] == pytest.approx(5, abs=1e-2)
+    assert result[1, 30, 30] == pytest.approx(3 + 0.25 * 6, abs=1e-3)
+    assert result[0, 28, 5] == 8
+    blend[0, 1] = torch.nan
+    assert fill_holes(depth, mask, holes, blend)[0, 0, 15, 15] == 2
+
+
 def test_blur_is_scipys_for_every_item():
     depth = torch.cat([depth_map(), depth_map().flip(-1), depth_map()])
     result = gaussian_blur(depth, torch.tensor([1.0, 2.5, 0.0]))
