@@ -120,7 +120,7 @@ def run(
         if options.dry_run:
             _dry_run(plan, options, digest, reporter)
         else:
-            with TargetLock(options.folder, options.shard) as lock, Interrupts() as interrupts:
+            with Interrupts() as interrupts, TargetLock(options.folder, options.shard) as lock:
                 if lock.stale:
                     reporter.note("the run before this one was killed; going on where it stopped")
                 try:
