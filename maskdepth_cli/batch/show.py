@@ -157,7 +157,8 @@ class ShowWorker:
         maps = [*depths("before", request.depth_kind), *depths("after", request.depth_kind)]
         truth = None
         for true in depths("truth", request.truth_kind):
-            valid = np.isfinite(true)
+            if not (valid := np.isfinite(true)).any():
+                raise InputFileError(f"{shown(job.name)}: its true depth is nowhere known")
             truth = normalise_truth(true, valid).astype(np.float32)
             maps = [_aligned(depth, truth, job.name) for depth in maps]
         return Shown(image, maps[0], tuple(maps[1:]), self._mask(job, size), truth)
