@@ -122,11 +122,13 @@ def _card(record: Record, folder: Path, long_side: int) -> Card:
 def _numbers(record: Record) -> dict[str, float]:
     """Return how much a photo's depth changed, as far as the run noted it, and how long it took."""
     numbers = {"seconds": float(record.seconds)}
-    if "changed_share" in record.details:
-        numbers["share"] = record.details["changed_share"]
-        low, high = record.details.get("range", (0, 0))
-        if high > low:
-            numbers["mean"] = record.details["mean_change"] / (high - low)
+    match record.details:
+        case {"changed_share": float() as share}:
+            numbers["share"] = float(share)
+    match record.details:
+        case {"mean_change": float() as mean, "range": [float() as low, float() as high]}:
+            if high > low:
+                numbers["mean"] = mean / (high - low)
     return numbers
 
 
