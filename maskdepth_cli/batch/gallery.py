@@ -124,7 +124,7 @@ def _numbers(record: Record) -> dict[str, float]:
     numbers = {"seconds": float(record.seconds)}
     match record.details:
         case {"changed_share": float() as share}:
-            numbers["share"] = float(share)
+            numbers["share"] = share
     match record.details:
         case {"mean_change": float() as mean, "range": [float() as low, float() as high]}:
             if high > low:
