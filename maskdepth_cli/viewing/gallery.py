@@ -108,7 +108,7 @@ def _facts(card: Card) -> Iterator[str]:
         by = f", by {card.numbers['mean']:.2%} of the range" if "mean" in card.numbers else ""
         yield f"{card.numbers['share']:.0%} of the pixels changed{by}"
     if "seconds" in card.numbers:
-        yield f"{card.numbers['seconds']:.1f}\u00a0s"
+        yield f"{card.numbers['seconds']:.1f} s"
 
 
 def _text(text: str) -> str:
