@@ -36,6 +36,7 @@ NOT_RUN = {
     r"git clone\b": "needs the network",
     r"maskdepth .*--executor ray": "ray is not among the test tools; tests/batch/test_cluster.py "
     "runs it where it is installed",
+    r"maskdepth .*s3://": "needs a server; tests/cli/test_remote.py runs one",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "
     "tests/batch/test_shards.py sets it",
 }

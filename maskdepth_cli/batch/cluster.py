@@ -19,9 +19,11 @@ from maskdepth_cli.batch.execution import Ended, Tools
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.manifest import FAILED, Record
 from maskdepth_cli.batch.pipeline import PIXELS_IN_FLIGHT, Worker, run_pipeline
-from maskdepth_cli.batch.resume import CheckedWorker, Resume
+from maskdepth_cli.batch.resume import Resume
+from maskdepth_cli.batch.staging import checked
 from maskdepth_cli.errors import MaskdepthError, UsageError
 from maskdepth_cli.files.atomic import own_temporaries, remove_stale
+from maskdepth_cli.files.remote import Stage
 
 _TRIES = 3
 """How often a job is begun whose worker dies, and a worker that dies before its first job."""
@@ -96,7 +98,7 @@ def run_on_ray(
         Workers cannot load the network.
     """
     with _connected(choice) as ray:
-        arguments = (make_worker, resume.folder, resume.settings, owner)
+        arguments = (make_worker, resume.folder, resume.settings, owner, tools.stage)
         crew = _Crew(ray, _size(ray, choice), arguments, jobs, tools, threads)
         try:
             yield from crew.work(resume)
@@ -110,12 +112,18 @@ class _Actor:
     """One worker process of the cluster."""
 
     def __init__(
-        self, make_worker: Callable[[], Worker[Any, Any]], folder: Path, settings: str, owner: str
+        self,
+        make_worker: Callable[[], Worker[Any, Any]],
+        folder: Path,
+        settings: str,
+        owner: str,
+        stage: Stage | None,
     ) -> None:
         self._make_worker = make_worker
         self._known: dict[str, Record] = {}
         self._resume = Resume(folder, self._known, settings)
         self._owner = owner
+        self._stage = stage
 
     def prepare(self, folder: str, version: str) -> int:
         """Load the network; return how many photos it takes at once."""
@@ -124,7 +132,7 @@ class _Actor:
         with contextlib.suppress(OSError):  # absolute paths do without it
             os.chdir(folder)
         own_temporaries(self._owner)
-        self._worker = CheckedWorker(self._make_worker(), self._resume)
+        self._worker = checked(self._make_worker(), self._resume, self._stage)
         return self._worker.batch_size
 
     def work(self, jobs: Sequence[Job], known: Mapping[str, Record]) -> list[Ended]:
@@ -327,8 +335,10 @@ def _connected(choice: RayChoice) -> Iterator[Any]:
     try:
         # `local`, or else a cluster that RAY_ADDRESS names would be taken.
         ray.init(address=choice.address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         words = " ".join(str(error).split())
+        if choice.address is None:
+            raise UsageError(f"--executor ray: cannot start a cluster here: {words}") from error
         raise UsageError(f"--ray-address {choice.address}: no cluster there: {words}") from error
     finally:
         if main:

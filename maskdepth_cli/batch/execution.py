@@ -6,13 +6,15 @@ import contextlib
 import errno
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.manifest import Record
 from maskdepth_cli.batch.pipeline import Outcome, Worker, run_pipeline
 from maskdepth_cli.batch.resume import CheckedWorker, Resume
+from maskdepth_cli.batch.staging import StagedWorker, checked
 from maskdepth_cli.errors import OutputError
+from maskdepth_cli.files.remote import Stage
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
@@ -49,7 +51,9 @@ class Ended:
     fatal: str = ""
 
     @classmethod
-    def of(cls, outcome: Outcome, worker: CheckedWorker[Loaded, Result]) -> Ended:
+    def of(
+        cls, outcome: Outcome, worker: CheckedWorker[Any, Any] | StagedWorker[Any, Any]
+    ) -> Ended:
         """Judge what a pipeline made of a job."""
         record, status = worker.record(outcome)
         return cls(record, status, str(outcome.error) if _ends_run(outcome.error) else "")
@@ -67,11 +71,14 @@ class Tools:
         Once it says yes, nothing new starts.
     note
         Tells the user something that fails nothing.
+    stage
+        Stands for the object stores that inputs or target lie in, if any do.
     """
 
     pixels: Callable[[Job], int]
     stopped: Callable[[], bool]
     note: Callable[[str], None]
+    stage: Stage | None = None
 
 
 def run_here(
@@ -97,7 +104,7 @@ def run_here(
     threads
         Readers, and as many writers.
     """
-    worker = CheckedWorker(make_worker(), resume)
+    worker = checked(make_worker(), resume, tools.stage)
     outcomes = run_pipeline(
         jobs, worker, threads=threads, pixels=tools.pixels, stopped=tools.stopped
     )

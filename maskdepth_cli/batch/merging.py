@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskdepth_cli.batch.manifest import Manifest, Record
 from maskdepth_cli.batch.shards import Shard
+from maskdepth_cli.batch.staging import StagedManifests, staged, stand_in
 from maskdepth_cli.batch.target import MANIFEST, TargetLock, shard_manifests
 from maskdepth_cli.errors import InputFileError, NothingToDoError, OutputError, UsageError
 from maskdepth_cli.files.atomic import atomic_write, reason
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.remote import is_remote
 
 _MERGING = ".maskdepth.merging.lock"
 
@@ -33,7 +35,7 @@ class Merged:
         Shards that should be there but left no manifest.
     """
 
-    target: Path
+    target: str
     photos: int
     repeated: int
     missing: tuple[Shard, ...] = ()
@@ -65,6 +67,22 @@ def merge_manifests(places: Sequence[Path], target: Path | None = None) -> Merge
     OutputError
         The target cannot be written, or a run is writing to the folder.
     """
+    with staged([*places, target]) as stage:
+        if stage is None:
+            return _merge(places, target)
+        here = [Path(stand_in(stage, place)) for place in places]
+        sent = [StagedManifests(stage, place) for place in here if stage.holds(place)]
+        goal = stage.local(target) if target and is_remote(target) else target
+        merged = _merge(here, goal)
+        if goal is None:
+            sent[0].close()
+        elif stage.holds(goal):
+            stage.put(goal)
+        return replace(merged, target=stage.outside(merged.target))
+
+
+def _merge(places: Sequence[Path], target: Path | None) -> Merged:
+    """Merge on this machine's disks."""
     sources = [source for place in places for source in _sources(place)]
     if target is None:
         if len(places) != 1 or not places[0].is_dir():
@@ -72,7 +90,7 @@ def merge_manifests(places: Sequence[Path], target: Path | None = None) -> Merge
         with TargetLock(places[0]):
             return _merge_shards(places[0])
     photos, repeated = _write(sources, target, strict=True)
-    return Merged(target, photos, repeated)
+    return Merged(str(target), photos, repeated)
 
 
 def _merge_shards(folder: Path) -> Merged:
@@ -82,7 +100,7 @@ def _merge_shards(folder: Path) -> Merged:
     counts = {shard.count for shard in shards}
     every = [Shard(i, count) for count in sorted(counts) for i in range(1, count + 1)]
     missing = tuple(shard for shard in every if shard not in shards)
-    return Merged(folder / MANIFEST, photos, repeated, missing)
+    return Merged(str(folder / MANIFEST), photos, repeated, missing)
 
 
 def _sources(place: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from maskdepth_cli.batch.gathering import gather, photo_pixels
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.progress import download_bar
-from maskdepth_cli.batch.runner import RunOptions, run
+from maskdepth_cli.batch.runner import RunOptions, at_hand, run
+from maskdepth_cli.batch.staging import staged, stand_in
 from maskdepth_cli.engine.settings import PredictSettings
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import DepthKind, check_format, write_depth
@@ -127,6 +128,15 @@ def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    with staged((*request.inputs, options.folder)) as stage:
+        if stage:
+            inputs = tuple(stand_in(stage, place) for place in request.inputs)
+            request, options = replace(request, inputs=inputs), at_hand(options, stage)
+        return _predict_here(request, options)
+
+
+def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
+    """Predict where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
     source = request.side.find()
     layout = Layout(request.format, preview=request.preview)

@@ -14,13 +14,15 @@ from maskdepth_cli.batch.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.prediction import SideChoice
-from maskdepth_cli.batch.runner import RunOptions, run
+from maskdepth_cli.batch.runner import RunOptions, at_hand, run
+from maskdepth_cli.batch.staging import staged, stand_in
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
+from maskdepth_cli.files.remote import Stage
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
@@ -105,6 +107,26 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    places = (*request.inputs, request.masks, request.instances, request.depths, options.folder)
+    with staged(places) as stage:
+        if stage:
+            request, options = _at_hand(request, stage), at_hand(options, stage)
+        return _refine_here(request, options)
+
+
+def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
+    """Return a request for stand-ins of what lies in an object store."""
+    roots: dict[str, Any] = {
+        name: Path(stand_in(stage, root))
+        for name in ("masks", "instances", "depths")
+        if (root := getattr(request, name))
+    }
+    inputs = tuple(stand_in(stage, place) for place in request.inputs)
+    return replace(request, inputs=inputs, **roots)
+
+
+def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
+    """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
     layout = Layout(request.format, request.layers, request.preview)
     wanted = request.wanted()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,6 +31,8 @@ class Reporter:
         Print one JSON line a photo on stdout.
     label
         What the progress bar is of.
+    outside
+        Puts what users know in the place of paths that they do not.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Reporter:
         quiet: bool = False,
         json: bool = False,
         label: str | None = None,
+        outside: Callable[[str], str] = str,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._total = total
@@ -47,6 +51,7 @@ class Reporter:
         self._quiet = quiet
         self._json = json
         self._label = label
+        self._outside = outside
         self._bar: Any = None
         self._start = time.perf_counter()
 
@@ -106,15 +111,20 @@ class Reporter:
         table.add_row("time", f"{seconds:.1f} s", rate)
         console = Console(stderr=True)
         console.print(table)
-        console.print(f"results: {shown(str(self._folder))}", markup=False, highlight=False)
+        console.print(
+            f"results: {shown(self._outside(str(self._folder)))}", markup=False, highlight=False
+        )
 
     def _print(self, text: str) -> None:
-        self._bar.write(shown(text), file=sys.stderr)
+        self._bar.write(shown(self._outside(text)), file=sys.stderr)
 
     def _print_json(self, record: Record, status: str) -> None:
         row = record.as_dict() | {"status": status}
+        for name in ("path", "message"):
+            row[name] = self._outside(row[name])
         depth = next(iter(record.outputs.values()), None)
-        row["output"] = str(self._folder / depth["path"]) if depth else None
+        place = self._outside(str(self._folder / depth["path"])) if depth else None
+        row["output"] = place
         try:
             self._bar.write(json_line(row).decode("ascii"), file=sys.stdout, end="")
             sys.stdout.flush()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +21,10 @@ from maskdepth_cli.batch.pipeline import Worker
 from maskdepth_cli.batch.report import Reporter
 from maskdepth_cli.batch.resume import Resume
 from maskdepth_cli.batch.shards import Shard
+from maskdepth_cli.batch.staging import StagedManifests, named, staged_pixels
 from maskdepth_cli.batch.target import TargetLock, manifest_name
 from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
+from maskdepth_cli.files.remote import Stage, is_remote
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
@@ -53,6 +54,8 @@ class RunOptions:
         Which of several runs over the same photos this is; None: the only one.
     ray
         The cluster that does the work; None: this process.
+    stage
+        Stands for the object stores that inputs or target lie in, if any do.
     """
 
     folder: Path
@@ -65,6 +68,22 @@ class RunOptions:
     summary: bool = True
     shard: Shard | None = None
     ray: RayChoice | None = None
+    stage: Stage | None = None
+
+
+def at_hand(options: RunOptions, stage: Stage) -> RunOptions:
+    """Return options with a stand-in for a target folder in an object store.
+
+    Raises
+    ------
+    UsageError, OutputError
+        The store cannot be listed, or written.
+    """
+    if not is_remote(options.folder):
+        return replace(options, stage=stage)
+    if not options.dry_run:
+        stage.check_writable(stage.local(options.folder))
+    return replace(options, stage=stage, folder=stage.mirror(options.folder))
 
 
 def run(
@@ -107,10 +126,20 @@ def run(
     if options.shard:
         plan = options.shard.share(plan)
     total = len(plan.jobs) + len(plan.left_out)
+    stage, sent = options.stage, None
+    if stage:
+        pixels = staged_pixels(stage, pixels)
+        if stage.holds(options.folder):
+            sent = StagedManifests(stage, options.folder)
     with Reporter(
-        total, options.folder, quiet=options.quiet, json=options.json, label=options.label
+        total,
+        options.folder,
+        quiet=options.quiet,
+        json=options.json,
+        label=options.label,
+        outside=stage.outside if stage else str,
     ) as reporter:
-        for note in plan.notes:
+        for note in (*(stage.notes if stage else ()), *plan.notes):
             reporter.note(note)
         if not any_jobs:
             for record in _left_out(plan):
@@ -124,7 +153,7 @@ def run(
                 if lock.stale:
                     reporter.note("the run before this one was killed; going on where it stopped")
                 try:
-                    _work(plan, make_worker, options, digest, pixels, reporter, interrupts)
+                    _work(plan, make_worker, options, digest, pixels, reporter, interrupts, sent)
                 except OutputError as error:
                     hint = "what is finished is whole; run the same command again to go on"
                     raise OutputError(f"{error}; {hint}") from error
@@ -149,16 +178,18 @@ def _work(
     pixels: Callable[[Job], int],
     reporter: Reporter,
     interrupts: Interrupts,
+    sent: StagedManifests | None,
 ) -> None:
     """Do what earlier runs have not, and note each file in the manifest as it ends."""
     absorb_shards(options.folder, options.shard)
     own = options.folder / manifest_name(options.shard)
     with (
+        contextlib.closing(sent) if sent else contextlib.nullcontext(),
         contextlib.closing(Manifest(own, writable=True)) as manifest,
         contextlib.closing(Records(manifest, options.folder, options.shard)) as known,
     ):
         for record in _left_out(plan):
-            manifest.append(record)
+            manifest.append(named(options.stage, record))
             reporter.record(record)
         resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
         todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
@@ -169,13 +200,15 @@ def _work(
                 execute = partial(
                     run_on_ray, choice=options.ray, threads=options.threads, owner=owner
                 )
-            tools = Tools(pixels, lambda: interrupts.raised, reporter.note)
+            tools = Tools(pixels, lambda: interrupts.raised, reporter.note, options.stage)
             with contextlib.closing(execute(todo, make_worker, resume, tools)) as outcomes:
                 for ended in outcomes:
                     if ended.fatal:
                         raise OutputError(ended.fatal)
                     manifest.append(ended.record)
                     reporter.record(ended.record, ended.status)
+                    if sent:
+                        sent.send_now_and_then()
         manifest.compact()
 
 
@@ -200,7 +233,7 @@ def _skip(job: Job, resume: Resume, reporter: Reporter) -> bool:
     record = resume.finished(job)
     if record is None:
         return False
-    reporter.record(dataclasses.replace(record, path=str(job.image)), SKIPPED)
+    reporter.record(replace(record, path=str(job.image)), SKIPPED)
     return True
 
 
