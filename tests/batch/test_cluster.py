@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Reverser
+from house import Reverser
 
 from maskdepth_cli.batch.cluster import RayChoice, ray_choice
 from maskdepth_cli.batch.target import MANIFEST
@@ -24,7 +24,7 @@ TWO = RayChoice(workers=2)
 def cluster():
     """Let workers have the classes of these modules, which they cannot import."""
     ray = pytest.importorskip("ray")
-    for name in ("conftest", __name__):
+    for name in ("house", __name__):
         ray.cloudpickle.register_pickle_by_value(sys.modules[name])
     yield ray
     assert not ray.is_initialized()

@@ -293,7 +293,7 @@ RUNNER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from conftest import House, Reverser
+from house import House, Reverser
 from maskdepth_cli.batch.shards import parse_shard
 
 class Slow(Reverser):
@@ -310,7 +310,7 @@ sys.exit(house.run(*jobs, shard=parse_shard("auto")))
 def test_shards_at_once_one_killed_and_started_again(house, photos):
     def start(rank):
         return subprocess.Popen(
-            [sys.executable, "-c", RUNNER, Path(__file__).parent, house.root],
+            [sys.executable, "-c", RUNNER, Path(__file__).parents[1], house.root],
             env=os.environ | {"RANK": str(rank), "WORLD_SIZE": "3"},
             stderr=subprocess.PIPE,
         )
