@@ -76,7 +76,7 @@ def pick_precision(name: str, device: torch.device, *, rounds: bool) -> torch.dt
 def _cpu_multiplies_bfloat16() -> bool:
     """Tell whether the CPU has instructions for it: emulated, it is slower than float32."""
     tell = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
-    found = tell()
+    found: dict[str, bool] = tell()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
