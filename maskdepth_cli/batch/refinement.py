@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from maskdepth_cli.batch.gathering import Wanted, gather, photo_pixels
-from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.batch.planning import Layout
 from maskdepth_cli.batch.prediction import SideChoice
+from maskdepth_cli.batch.refine_worker import RefineWorker
 from maskdepth_cli.batch.runner import RunOptions, at_hand, run
 from maskdepth_cli.batch.staging import staged, stand_in
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
-from maskdepth_cli.files.depths import DepthKind, check_format, read_depth, write_depth
-from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
+from maskdepth_cli.files.depths import DepthKind, check_format
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.remote import Stage
-from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
-from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
-from maskdepth_cli.viewing.panels import refinement_panel
-from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
-    from maskdepth_cli.engine.predictor import Predictor
-    from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
+    pass
 
 
 @dataclass(frozen=True)
@@ -153,173 +143,3 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     for name in ("batch_size", "device"):
         del settings[name]
     return {"weights": weights, "depth_kind": request.depth_kind, **settings}
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """One photo with its initial depth and its masks, all of the photo's size."""
-
-    image: Image
-    depth: InverseDepth | None = None  # None: not predicted yet
-    mask: Mask | None = None
-    instances: InstanceMap | Sequence[Mask] | None = None
-
-
-@dataclass(frozen=True)
-class Refined:
-    """One photo and what came of it."""
-
-    loaded: Loaded
-    initial: InverseDepth  # read or predicted
-    result: RefinedDepth
-
-
-class RefineWorker:
-    """Refine photos with one method, `Refiner` or another with its signature.
-
-    Parameters
-    ----------
-    request
-        Kinds, formats and limits.
-    folder
-        The target folder.
-    method
-        Refines arrays.
-    decisive
-        Weights and settings, noted in the manifest; the weights also in the files.
-    predictor
-        Predicts the initial depth where the request names none.
-    """
-
-    batch_size = 1  # a photo's masks fill the network's batches
-
-    def __init__(
-        self,
-        request: RefineRequest,
-        folder: Path,
-        method: RefinementMethod,
-        decisive: Mapping[str, Any],
-        predictor: Predictor | None = None,
-    ) -> None:
-        self._request = request
-        self._folder = folder
-        self._method = method
-        self._decisive = dict(decisive)
-        self._predictor = predictor
-
-    def load(self, job: Job) -> Loaded:
-        """Read photo, initial depth and masks."""
-        limit = self._request.max_megapixels
-        image = read_image(job.image, max_megapixels=limit)
-        size = (image.shape[1], image.shape[0])
-        depth = None
-        for path in job.paths("depth"):
-            depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
-            depth = match_size(depth, size, what="depth", path=path)
-        for path in job.paths("instances"):
-            ids = read_instance_map(path, max_megapixels=limit)
-            ids = match_size(ids, size, what="instances", path=path)
-            return Loaded(image, depth, instances=ids)
-        masks = _Masks(job.paths("mask"), size, limit)
-        if len(masks) > 1:
-            return Loaded(image, depth, instances=masks)
-        return Loaded(image, depth, mask=masks[0])
-
-    def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
-        """Refine photos one after the other."""
-        return [self._refine(photo) for photo in loaded]
-
-    def _refine(self, photo: Loaded) -> Refined:
-        initial = photo.depth
-        if initial is None:
-            assert self._predictor is not None
-            initial = self._predictor.predict(photo.image)
-        if photo.mask is not None:
-            return Refined(photo, initial, self._method.refine(photo.image, initial, photo.mask))
-        assert photo.instances is not None
-        result = self._method.refine_instances(photo.image, initial, photo.instances)
-        return Refined(photo, initial, result)
-
-    def save(self, job: Job, result: Refined) -> dict[str, Any]:
-        """Write the layers and the preview, then the refined depth."""
-        refined = result.result
-        if preview := job.output("preview"):
-            write_picture(self._folder / preview, _preview(result))
-        if mask := job.output("mask"):
-            write_mask(self._folder / mask, refined.mask)
-        scales = {}
-        for role in ("foreground", "background", "depth"):
-            if place := job.output(role):
-                scales[role] = write_depth(
-                    self._folder / place,
-                    getattr(refined, role),
-                    format=self._request.format,
-                    kind=self._request.depth_kind,
-                    extra={"weights": str(self._decisive["weights"])[:12]},
-                )
-        return {
-            "message": _warning(result),
-            "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
-            "scale": scales.pop("depth"),
-            **({"layer_scales": scales} if scales else {}),
-            **_change(result.initial, refined),
-            "made_with": self._decisive,
-        }
-
-
-class _Masks(Sequence[Mask]):
-    """Masks read when they are asked for: a photo may have a hundred, each as large as itself."""
-
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int], max_megapixels: float) -> None:
-        self._paths = paths
-        self._size = size
-        self._limit = max_megapixels
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> Mask: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Mask]: ...
-    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
-        if isinstance(index, slice):
-            return _Masks(self._paths[index], self._size, self._limit)
-        path = self._paths[index]
-        mask = read_mask(path, max_megapixels=self._limit)
-        return match_size(mask, self._size, what="mask", path=path)
-
-
-def _warning(refined: Refined) -> str:
-    """Return why the initial depth is written as it is, empty where it was refined."""
-    mask = refined.loaded.mask
-    if mask is not None and mask.max() <= 0:
-        reason = "mask is empty"
-    elif mask is not None and mask.min() >= 1:
-        reason = "mask covers the whole photo"
-    elif not refined.result.changed.any():
-        reason = "no mask or instance is large enough, or the initial depth is constant"
-    else:
-        return ""
-    return f"{reason}: the initial depth is written as it is"
-
-
-def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
-    """Return how much the depth changed, in units of the initial inverse depth, and its range."""
-    known = np.isfinite(initial) & np.isfinite(refined.depth)
-    change = np.abs(refined.depth[known] - initial[known])
-    if not change.size:
-        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0, "range": [0.0, 0.0]}
-    return {
-        "range": [float(initial[known].min()), float(initial[known].max())],
-        "max_change": float(change.max()),
-        "mean_change": float(change.mean(dtype=np.float64)),
-        "changed_share": float(refined.changed.mean()),
-    }
-
-
-def _preview(refined: Refined) -> NDArray[np.uint8]:
-    """Return the picture of a refinement; several objects in a map have colours of their own."""
-    photo, result = refined.loaded, refined.result
-    mask = photo.instances if isinstance(photo.instances, np.ndarray) else result.mask
-    return refinement_panel(photo.image, mask, refined.initial, result.depth)

@@ -77,7 +77,7 @@ def actors():
             pid = parents[pid]
         return pid == str(os.getpid())
 
-    return sorted(int(p) for p, name in names.items() if name.startswith("ray::_Actor") and ours(p))
+    return sorted(int(p) for p, name in names.items() if name.startswith("ray::Actor") and ours(p))
 
 
 class Slow(Reverser):
