@@ -116,6 +116,19 @@ def test_a_second_run_does_what_is_new_or_changed(remote, store, maskdepth):
     assert after["out/x/b.png"] == modified["out/x/b.png"]
 
 
+def test_a_mask_of_two_photos_is_there_for_both(album, store, maskdepth):
+    for i in range(6):
+        for name in (f"{i}.jpg", f"{i}.png"):
+            album.add(name)
+    upload(album, store, *map(str, range(6)))
+    assert maskdepth(*arguments(album, "--workers", "4")).code == ExitCode.OK
+    found = objects(store)
+    assert {row["status"] for row in rows(found.pop("manifest.jsonl")).values()} == {"done"}
+    assert maskdepth(*album.arguments()).code == ExitCode.OK
+    assert found == album.files()
+    assert len(found) == 12
+
+
 def test_a_cluster_fetches_and_sends_for_itself(remote, store, maskdepth, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # the names of its sockets must be short
