@@ -16,9 +16,9 @@ from maskdepth_cli.batch.staging import staged, stand_in
 from maskdepth_cli.engine.settings import PredictSettings
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import DepthKind, check_format, write_depth
-from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.loading import load_predictor
-from maskdepth_cli.types import Image, InverseDepth
+from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.viewing.panels import prediction_panel
 from maskdepth_cli.viewing.pictures import write_picture
 from maskdepth_cli.weights.cache import default_side_model
@@ -180,19 +180,19 @@ class PredictWorker:
         self._predictor = predictor
         self._model = model
 
-    def load(self, job: Job) -> Image:
+    def load(self, job: Job) -> Photo:
         """Read the photo."""
-        return read_image(job.image, max_megapixels=self._request.max_megapixels)
+        return read_photo(job.image, max_megapixels=self._request.max_megapixels)
 
-    def compute(self, loaded: Sequence[Image]) -> list[tuple[Image, InverseDepth]]:
+    def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
         """Predict photos; those of equal network size share batches."""
         return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
 
-    def save(self, job: Job, result: tuple[Image, InverseDepth]) -> dict[str, Any]:
+    def save(self, job: Job, result: tuple[Photo, InverseDepth]) -> dict[str, Any]:
         """Write the preview, then the depth."""
         image, depth = result
         if preview := job.output("preview"):
-            write_picture(self._folder / preview, prediction_panel(image, depth))
+            write_picture(self._folder / preview, prediction_panel(as_image(image), depth))
         place = job.output("depth")
         assert place is not None
         scale = write_depth(

@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.batch.jobs import Job
 from maskdepth_cli.files.depths import read_depth, write_depth
-from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
 from maskdepth_cli.files.sizes import match_size
-from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel
 from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
     from maskdepth_cli.batch.refinement import RefineRequest
     from maskdepth_cli.engine.predictor import Predictor
-    from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
+    from maskdepth_cli.engine.refiner import Refiner
+    from maskdepth_cli.engine.result import RefinedDepth
 
 
 @dataclass(frozen=True)
 class Loaded:
     """One photo with its initial depth and its masks, all of the photo's size."""
 
-    image: Image
+    image: Photo
     depth: InverseDepth | None = None  # None: not predicted yet
     mask: Mask | None = None
     instances: InstanceMap | Sequence[Mask] | None = None
@@ -67,7 +68,7 @@ class RefineWorker:
         self,
         request: RefineRequest,
         folder: Path,
-        method: RefinementMethod,
+        method: Refiner,
         decisive: Mapping[str, Any],
         predictor: Predictor | None = None,
     ) -> None:
@@ -80,7 +81,7 @@ class RefineWorker:
     def load(self, job: Job) -> Loaded:
         """Read photo, initial depth and masks."""
         limit = self._request.max_megapixels
-        image = read_image(job.image, max_megapixels=limit)
+        image = read_photo(job.image, max_megapixels=limit)
         size = (image.shape[1], image.shape[0])
         depth = None
         for path in job.paths("depth"):
@@ -176,14 +177,18 @@ def _warning(refined: Refined) -> str:
 
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
     """Return how much the depth changed, in units of the initial inverse depth, and its range."""
-    known = np.isfinite(initial) & np.isfinite(refined.depth)
-    change = np.abs(refined.depth[known] - initial[known])
-    if not change.size:
-        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0, "range": [0.0, 0.0]}
+    largest, total, count = 0.0, 0.0, 0
+    for before, after in zip(initial, refined.depth, strict=True):  # by rows: no second map
+        known = np.isfinite(before) & np.isfinite(after)
+        change = np.abs(after[known] - before[known])
+        largest = max(largest, float(change.max(initial=0)))
+        total += float(change.sum(dtype=np.float64))
+        count += change.size
+    if not count:
+        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
     return {
-        "range": [float(initial[known].min()), float(initial[known].max())],
-        "max_change": float(change.max()),
-        "mean_change": float(change.mean(dtype=np.float64)),
+        "max_change": largest,
+        "mean_change": total / count,
         "changed_share": float(refined.changed.mean()),
     }
 
@@ -192,4 +197,4 @@ def _preview(refined: Refined) -> NDArray[np.uint8]:
     """Return the picture of a refinement; several objects in a map have colours of their own."""
     photo, result = refined.loaded, refined.result
     mask = photo.instances if isinstance(photo.instances, np.ndarray) else result.mask
-    return refinement_panel(photo.image, mask, refined.initial, result.depth)
+    return refinement_panel(as_image(photo.image), mask, refined.initial, result.depth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maskdepth_cli.batch.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.batch.planning import Layout
@@ -19,9 +19,6 @@ from maskdepth_cli.files.depths import DepthKind, check_format
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.remote import Stage
 from maskdepth_cli.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision
 from maskdepth_cli.engine.settings import PredictSettings
-from maskdepth_cli.types import Image, InverseDepth
+from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.weights.preprocessing import Preparation, resize
 
 
@@ -50,13 +50,13 @@ class Predictor:
         self.prepare = prepare
         self.depth_kind = depth_kind
 
-    def predict(self, image: Image) -> InverseDepth:
+    def predict(self, image: Photo) -> InverseDepth:
         """Predict one photo.
 
         Parameters
         ----------
-        image : Image
-            (H, W, 3) in [0, 1].
+        image : Photo
+            (H, W, 3) RGB in [0, 1], or uint8 or uint16.
 
         Returns
         -------
@@ -65,7 +65,7 @@ class Predictor:
         """
         return self.predict_many([image])[0]
 
-    def predict_many(self, images: Sequence[Image]) -> list[InverseDepth]:
+    def predict_many(self, images: Sequence[Photo]) -> list[InverseDepth]:
         """Predict photos of any sizes; those of equal network size share batches."""
         inputs = [self.prepare(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
@@ -103,4 +103,4 @@ def _to_size(array: InverseDepth, shape: tuple[int, ...]) -> InverseDepth:
     """Bring a map to (H, W), cubic, within its own range: cubic steps overshoot."""
     resized = resize(array, (shape[0], shape[1]), "cubic")
     low, high = np.nanmin(array), np.nanmax(array)
-    return np.clip(resized, low, high).astype(np.float32)
+    return np.clip(resized, low, high, out=resized)

@@ -17,8 +17,8 @@ from maskdepth_cli.engine.scaling import Scaled, scale, working_size
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image, window_around
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
-from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
-from maskdepth_cli.weights.preprocessing import resize
+from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask, Photo
+from maskdepth_cli.weights.preprocessing import resize, resize_photo
 
 _HELD_PIXELS = 1 << 24  # of masks at full size, while they wait for their layers
 
@@ -59,13 +59,13 @@ class Refiner:
         config = getattr(network, "config", None)
         self.layered = config is None or config.layered
 
-    def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:
+    def refine(self, image: Photo, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Refine with one mask.
 
         Parameters
         ----------
-        image : Image
-            (H, W, 3) in [0, 1].
+        image : Photo
+            (H, W, 3) RGB in [0, 1], or uint8 or uint16.
         depth : InverseDepth
             (H, W) in any units; scale and offset are kept. NaN and infinite pixels stay as they
             are and do not influence others.
@@ -92,7 +92,7 @@ class Refiner:
         return refined
 
     def refine_instances(
-        self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
+        self, image: Photo, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
         """Refine with every instance of a map, or with several masks, merged pixel by pixel.
 
@@ -112,14 +112,14 @@ class Refiner:
         return merge.result
 
     def _pieces(
-        self, image: Image, depth: InverseDepth, masks: Iterable[Mask], *, windows: bool
+        self, image: Photo, depth: InverseDepth, masks: Iterable[Mask], *, windows: bool
     ) -> Iterator[tuple[int, Place, RefinedDepth]]:
         """Refine with each mask; yield its number, a place in the image, and the result there."""
         if image.shape != (*depth.shape, 3):
             raise ValueError(f"image {image.shape} and depth {depth.shape} differ in size")
         size = working_size(depth.shape, self.settings.working_size)
         scaled = scale(depth, size)
-        rgb = None if scaled is None else resize(np.asarray(image, np.float32), size, "area")
+        rgb = None if scaled is None else resize_photo(image, size, "area")
         guides = (self._guide(depth, mask, size, windows=windows) for mask in masks)
         first = 0
         for group in self._groups(guides):

@@ -71,7 +71,7 @@ def read_depth(
 
 def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(np.float32)
+        return values.astype(np.float32, copy=False)
 
 
 def _inverse_of(depth: NDArray[Any]) -> NDArray[np.float32]:

@@ -11,7 +11,8 @@ from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.rasters import Samples, read_raster
-from maskdepth_cli.types import Image
+from maskdepth_cli.types import Image, Photo
+from maskdepth_cli.weights.preprocessing import white
 
 
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
@@ -38,6 +39,17 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
     InputFileError
         If it is missing, empty, truncated, damaged, too large or not a picture.
     """
+    return as_image(read_photo(path, max_megapixels=max_megapixels))
+
+
+def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
+    """Read a photo as `read_image` does, its samples as they are stored where they fill their type.
+
+    Raises
+    ------
+    InputFileError
+        As `read_image`.
+    """
     raster = read_raster(path, max_megapixels)
     colour = raster.colour
     if raster.palette is not None:
@@ -47,11 +59,19 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
             f"{shown(path)}: {colour.dtype} samples beyond 0 to 1 are no photo; "
             "save it with 8 or 16 bits"
         )
-    image = np.divide(colour, np.float32(raster.white), dtype=np.float32)
-    if image.ndim == 2:
+    if raster.white not in (255, 65535):
+        colour = np.divide(colour, np.float32(raster.white), dtype=np.float32)
+    if colour.ndim == 2:
         cv2 = libraries.opencv()
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
-    return np.ascontiguousarray(image)
+        return np.asarray(cv2.cvtColor(colour, cv2.COLOR_GRAY2RGB))
+    return np.ascontiguousarray(colour)
+
+
+def as_image(photo: Photo) -> Image:
+    """Return a photo's samples in [0, 1]."""
+    if photo.dtype.kind == "f":
+        return np.asarray(photo, np.float32)
+    return np.divide(photo, white(photo), dtype=np.float32)
 
 
 def _in_unit_range(colour: Samples) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 _PREFIX = "maskdepth."
 _WHITE = 65535
+_STRIP = 1 << 16  # pixels that are converted at once
 
 
 @dataclass(frozen=True)
@@ -73,25 +74,34 @@ def quantise(values: NDArray[np.float32], kind: str) -> tuple[NDArray[np.uint16]
     """
     finite = np.isfinite(values)
     infinite = np.isposinf(values) if kind == "depth" else np.zeros_like(finite)
-    known = values[finite]
     scale = Scale(
         kind,
-        float(known.min()),
-        float(known.max()),
+        float(values.min(where=finite, initial=np.inf)),
+        float(values.max(where=finite, initial=-np.inf)),
         None if (finite | infinite).all() else 0,
         _WHITE if infinite.any() else None,
     )
     first, last = scale.codes()
     span = scale.high - scale.low
-    codes = np.zeros(values.shape, np.uint16)
-    # Double precision: single would add up to 1/100 step to the half step of rounding.
-    shares = (known.astype(np.float64) - scale.low) / span if span > 0 else np.zeros(known.shape)
-    codes[finite] = np.rint(first + shares * (last - first)).astype(np.uint16)
+    steps = (last - first) / span if span > 0 else 0.0
+    codes = np.empty(values.shape, np.uint16)
+    step = max(_STRIP // values.shape[1], 1)
+    for start in range(0, len(values), step):
+        rows = slice(start, start + step)
+        # Double precision: single would add up to 1/100 step to the half step of rounding.
+        places = np.where(finite[rows], values[rows], scale.low).astype(np.float64)
+        places -= scale.low
+        places *= steps
+        places += first
+        codes[rows] = np.rint(np.clip(places, first, last, out=places))
+    codes[~finite] = 0
     codes[infinite] = _WHITE
     return codes, scale
 
 
-def dequantise(codes: NDArray[Any], scale: Scale, full: float = _WHITE) -> NDArray[np.float64]:
+def dequantise(
+    codes: NDArray[Any], scale: Scale, full: float = _WHITE
+) -> NDArray[np.floating[Any]]:
     """Restore values from codes.
 
     Parameters
@@ -106,16 +116,22 @@ def dequantise(codes: NDArray[Any], scale: Scale, full: float = _WHITE) -> NDArr
     Returns
     -------
     ndarray
-        float64 (H, W); NaN where unknown.
+        (H, W); NaN where unknown. float32 for kind "inverse"; float64 for kind "depth", which is
+        still to be inverted.
     """
     first, last = scale.codes()
-    shares = np.clip((codes * (_WHITE / full) - first) / (last - first), 0, 1)
+    known = np.arange(int(full) + 1)  # every code there is: fewer than pixels
+    shares = np.clip((known * (_WHITE / full) - first) / (last - first), 0, 1)
     values = scale.low * (1 - shares) + scale.high * shares  # exact at both ends
     if scale.unknown is not None:
-        values[codes == 0] = np.nan
+        values[0] = np.nan
     if scale.infinite is not None:
-        values[codes == full] = np.inf
-    return values
+        values[-1] = np.inf
+    with np.errstate(over="ignore"):
+        table: NDArray[np.floating[Any]] = (
+            values.astype(np.float32) if scale.kind == "inverse" else values
+        )
+    return table[codes]
 
 
 def scale_of_text(text: Mapping[str, str]) -> Scale | None:

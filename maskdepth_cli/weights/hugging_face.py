@@ -10,10 +10,10 @@ import numpy as np
 
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.networks.timm_import import import_timm
-from maskdepth_cli.types import Image
+from maskdepth_cli.types import Photo
 from maskdepth_cli.weights.cache import HOME, cache_folder, is_offline
 from maskdepth_cli.weights.checkpoints import one_line
-from maskdepth_cli.weights.preprocessing import Preparation
+from maskdepth_cli.weights.preprocessing import Preparation, white
 from maskdepth_cli.weights.registry import DepthKind
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ class _Processor:
     def __init__(self, processor: Any) -> None:
         self.processor = processor
 
-    def __call__(self, image: Image) -> Tensor:
-        bytes_image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    def __call__(self, image: Photo) -> Tensor:
+        scale = white(image)
+        bytes_image = np.rint(
+            np.clip(np.asarray(image, np.float32), 0, scale) * (255 / scale)
+        ).astype(np.uint8)
         pixels: Tensor = self.processor(images=bytes_image, return_tensors="pt")["pixel_values"]
         return pixels[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.types import Image
+from maskdepth_cli.types import Image, Photo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ HALF = (0.5, 0.5, 0.5)
 class Preparation(Protocol):
     """Turns a photo into a network's input; inputs of equal shape may share a batch."""
 
-    def __call__(self, image: Image) -> Tensor:
+    def __call__(self, image: Photo) -> Tensor:
         """Prepare (H, W, 3) in [0, 1]; returns (3, h, w) float32."""
 
 
@@ -68,11 +68,12 @@ class Preprocessing:
             scale = along_x if abs(1 - along_x) < abs(1 - along_y) else along_y
         return self._rounded(scale * height), self._rounded(scale * width)
 
-    def __call__(self, image: Image) -> Tensor:
+    def __call__(self, image: Photo) -> Tensor:
         """Prepare (H, W, 3) in [0, 1]; returns (3, h, w) float32, normalised."""
         import torch
 
-        resized = resize(image, self.network_size(*image.shape[:2]), self.interpolation)
+        size = self.network_size(image.shape[0], image.shape[1])
+        resized = resize_photo(image, size, self.interpolation)
         normalised = (resized - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))
 
@@ -96,3 +97,19 @@ def resize(
         shrinks = array.shape[0] * array.shape[1] > shape[0] * shape[1]
         mode = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(array, shape[::-1], interpolation=mode), np.float32)
+
+
+def white(photo: Photo) -> np.float32:
+    """Return the value of white in a photo: 1, 255 or 65535."""
+    return np.float32(1 if photo.dtype.kind == "f" else 256**photo.dtype.itemsize - 1)
+
+
+def resize_photo(photo: Photo, shape: tuple[int, int], interpolation: str) -> Image:
+    """Resize (H, W, 3) to (height, width) in [0, 1], as `resize` of its samples divided by white.
+
+    Stored samples are converted channel by channel, so that the whole photo never is.
+    """
+    if photo.dtype.kind == "f":
+        return resize(np.asarray(photo, np.float32), shape, interpolation)
+    channels = (np.divide(photo[..., index], white(photo), dtype=np.float32) for index in range(3))
+    return np.stack([resize(channel, shape, interpolation) for channel in channels], axis=-1)

@@ -140,3 +140,21 @@ def test_merging_by_parts_is_merging_at_once():
     whole = merge_instances(depth, results, "own")
     for name in ("depth", "foreground", "background", "mask", "changed"):
         np.testing.assert_array_equal(getattr(merge.result, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_photo_as_it_is_stored_gives_what_its_floats_give(kind):
+    class Shown(torch.nn.Module):
+        def forward(self, depth, mask, rgb):
+            return depth + rgb.mean(1, keepdim=True)
+
+    rng = np.random.default_rng(2)
+    stored = rng.integers(0, np.iinfo(kind).max, (90, 130, 3), endpoint=True).astype(kind)
+    floats = (stored / np.iinfo(kind).max).astype(np.float32)
+    depth, mask = slope(90, 130), blob((90, 130), slice(20, 60), slice(30, 80))
+    refiner = Refiner(Shown(), RefineSettings(working_size=64, device="cpu", precision="fp32"))
+    np.testing.assert_allclose(
+        refiner.refine(stored, depth, mask).depth,
+        refiner.refine(floats, depth, mask).depth,
+        atol=1e-5,
+    )
