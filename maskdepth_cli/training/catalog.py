@@ -141,6 +141,10 @@ def _masks(source: MaskSource, data: Path, frames: Frames) -> Masks:
 
 
 def _root(data: Path, source: FrameSource | MaskSource) -> Path:
+    if not source.weight > 0:
+        raise UsageError(
+            f"the weight {source.weight:g} of the source '{source.layout}' is not above 0"
+        )
     root = data / source.root
     if not source.root or not root.exists():
         raise NothingToDoError(

@@ -213,7 +213,8 @@ def _parse(path: Path) -> dict[str, Any]:
     except (OSError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not a usable recipe: {error}") from error
     for name, section in content.items():
-        if name != "extends" and not isinstance(section, dict):
+        sections = section if isinstance(section, list) else [section]
+        if name != "extends" and not all(isinstance(part, dict) for part in sections):
             raise UsageError(f"{path}: not a usable recipe: {name} is no section")
     return content
 

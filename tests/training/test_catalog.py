@@ -119,6 +119,8 @@ def test_a_layout_without_its_files_says_what_it_expects(tmp_path):
         frames(tmp_path / "absent", "nyu")
     with pytest.raises(UsageError, match="layout 'kitti' is not one of folder, hypersim"):
         frames(tmp_path, "kitti")
+    with pytest.raises(UsageError, match="the weight 0 of the source 'folder' is not above 0"):
+        frames(tmp_path, "folder", weight=0.0)
     with pytest.raises(UsageError, match="nothing to train on"):
         open_frames([], [], tmp_path)
 

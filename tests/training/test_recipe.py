@@ -41,6 +41,12 @@ def test_a_circle_of_recipes_and_a_missing_one_are_named(tmp_path):
         load_recipe(write(tmp_path / "c.toml", 'extends = "absent.toml"'))
 
 
+@pytest.mark.parametrize("text", ["frames = 3", "frames = [3]", "[frames]\nroot = 'x'", "[[data]]"])
+def test_what_is_no_section_is_refused(tmp_path, text):
+    with pytest.raises(UsageError, match=r"a\.toml: not a usable recipe"):
+        load_recipe(write(tmp_path / "a.toml", text))
+
+
 def test_changes_win_over_the_file(tmp_path):
     path = write(tmp_path / "a.toml", "[stage2]\niterations = 7\nbatch_size = 3")
     changed = load_recipe(path, ["stage2.iterations=9", 'network.size="tiny"'])
