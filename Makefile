@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo pictures test check format
+.PHONY: demo pictures test check faults format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-test  ## formatting, lint, types, rooms, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n auto
+
+faults: $(VENV)/.installed-test  ## disturb, fuzz and load at length; the tables of docs/reliability.md
+	$(BIN)/python -m tests.faults --write
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff format .

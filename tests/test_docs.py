@@ -21,6 +21,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 NOT_RUN = {
     r"make (demo|test|check)\b": "installs the package; `make check` itself runs these tests",
+    r"make faults\b|python -m tests\.faults\b": "takes half an hour; tests/faults does it in small",
     r"(python -m )?pip install\b": "installs from the network",
     r"maskdepth models pull\b": "downloads",
     r"maskdepth models export\b": "tests/cli/test_models_export.py exports, which takes a while",

@@ -50,6 +50,7 @@ class Reporter:
         self._folder = folder
         self._quiet = quiet
         self._json = json
+        self._stdout = sys.stdout  # kept: a reader may catch for a while what its library prints
         self._label = label
         self._outside = outside
         self._bar: Any = None
@@ -126,8 +127,8 @@ class Reporter:
         place = self._outside(str(self._folder / depth["path"])) if depth else None
         row["output"] = place
         try:
-            self._bar.write(json_line(row).decode("ascii"), file=sys.stdout, end="")
-            sys.stdout.flush()
+            self._bar.write(json_line(row).decode("ascii"), file=self._stdout, end="")
+            self._stdout.flush()
         except OSError as error:
             raise OutputError(f"standard output cannot be written: {reason(error)}") from error
 

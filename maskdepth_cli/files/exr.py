@@ -7,7 +7,10 @@ Header layout: "OpenEXR File Layout" in the documentation of openexr.com.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import struct
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +25,7 @@ from maskdepth_cli.files.names import shown
 
 MAGIC = b"\x76\x2f\x31\x01"
 _LONGEST_HEADER = 1 << 20
+_printing = threading.Lock()  # standard output belongs to the process
 
 
 def read_exr(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[Any]:
@@ -55,8 +59,15 @@ def _through_package(path: Path) -> NDArray[Any]:
         )
     import OpenEXR
 
-    with OpenEXR.File(str(path), separate_channels=True) as file:
+    # It prints what is wrong with pixels through Python and goes on without them.
+    with (
+        _printing,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        OpenEXR.File(str(path), separate_channels=True) as file,
+    ):
         channels = [channel.pixels for channel in file.channels().values()]
+    if remark := printed.getvalue():
+        raise ValueError(remark)
     return np.array(channels[0] if len(channels) == 1 else np.dstack(channels))
 
 

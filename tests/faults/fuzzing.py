@@ -17,7 +17,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -389,7 +389,8 @@ def _read_merge(path: Path) -> None:
 
 def _recipes() -> dict[str, bytes]:
     root = Path(__file__).parents[2] / "train" / "recipes"
-    return {path.name: path.read_bytes() for path in sorted(root.glob("*.toml"))}
+    found = {path.name: path.read_bytes() for path in sorted(root.glob("*.toml"))}
+    return {name: data for name, data in found.items() if b"extends" not in data}
 
 
 def _weights() -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -565,8 +566,10 @@ def read_mutants(kind: Kind, title: str, numbers: range, folder: Path) -> Iterat
             what = f"{title}, {name} {number} as {role}"
             faulthandler.dump_traceback_later(SECONDS, exit=True)
             try:
-                ok = _result_or_line(lambda read=read, path=path: read(path))
+                with redirect_stdout(io.StringIO()) as printed:
+                    ok = _result_or_line(lambda read=read, path=path: read(path))
                 state["results" if ok else "lines"] += 1
+                assert not printed.getvalue(), printed.getvalue()
             except BaseException as error:
                 place = error.__traceback__
                 while place and place.tb_next:

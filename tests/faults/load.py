@@ -56,10 +56,13 @@ class Measured:
 
 
 def measure(command: list[str], manifest: Path, log: Path) -> Measured:
-    """Run a command; note its memory against the lines of its manifest."""
+    """Run a command; note its memory against the lines of its manifest.
+
+    Standard error goes to `log`, standard output to the file `stdout` beside it.
+    """
     start = time.perf_counter()
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file)
+    with log.open("wb") as file, log.with_name("stdout").open("wb") as printed:
+        process = subprocess.Popen(command, stdout=printed, stderr=file)
         curve, peak, writes, place, lines = [], 0.0, 0, 0, 0
         while process.poll() is None:
             if manifest.exists():
