@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.windows import EVERYWHERE, Place
@@ -13,6 +14,7 @@ from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
 MergeRule: TypeAlias = Literal["own", "largest"]
 MIN_SHARE = 0.01  # smaller instances are left out (paper section 4.2)
+BEYOND = 0.25  # of a change, by which the given depth may lie outside of the two layers
 
 
 def instance_masks(
@@ -46,9 +48,11 @@ class RunningMerge:
         (H, W) initial depth.
     rule : {"own", "largest"}
         ``largest``: ``argmax_i |D0 - D_i|`` wins, the paper's rule (section 4.2). ``own``: where
-        masks cover a pixel, only their results count for it; elsewhere, and among several, the
-        largest change. A mask says which pixels belong together, its complement does not: what is
-        beside another instance is refined better with the mask that covers it.
+        masks cover a pixel, only their results count for it, of several the largest change. A
+        mask says which pixels belong together, its complement does not: what is beside another
+        instance is refined better with the mask that covers it. Where no mask covers a pixel, a
+        change counts if the given depth was a mixture of that mask's two layers; the one that
+        goes farthest away wins, since what lies beside objects is too near where it is wrong.
 
     Attributes
     ----------
@@ -75,14 +79,18 @@ class RunningMerge:
         first : bool
             Whether the mask is the first: its layers stand wherever no mask wins.
         """
+        depth = self._depth[place]
         with np.errstate(invalid="ignore"):
-            change = np.abs(refined.depth - self._depth[place])
-            wins = change > self._largest[place]  # False where NaN
-        if self._rule == "own":
-            covered, covers = self._covered[place], refined.mask > 0.5
-            wins = np.where(covered, wins & covers, wins | covers)
-            covered |= covers
-        np.copyto(self._largest[place], change, where=wins)
+            change = refined.depth - depth
+            score = np.abs(change)
+            wins = score > self._largest[place]  # False where NaN
+            if self._rule == "own":
+                covered, covers = self._covered[place], refined.mask > 0.5
+                aside = _score_aside(change, depth, refined)
+                wins = np.where(covered, wins & covers, covers | (aside > self._largest[place]))
+                score = np.where(covers, score, aside)
+                covered |= covers
+        np.copyto(self._largest[place], score, where=wins)
         merged = self.result
         np.copyto(merged.depth[place], refined.depth, where=wins)
         for mine, theirs in (
@@ -92,6 +100,18 @@ class RunningMerge:
             np.copyto(mine[place], theirs, where=True if first else wins)
         np.maximum(merged.mask[place], refined.mask, out=merged.mask[place])
         merged.changed[place] |= refined.changed
+
+
+def _score_aside(
+    change: InverseDepth, depth: InverseDepth, refined: RefinedDepth
+) -> NDArray[np.float32]:
+    """Rank a change where its mask does not cover: 0 unexplained, below 1 nearer, above farther."""
+    to_background = refined.background - depth
+    mixed = to_background * (depth - refined.foreground) >= -BEYOND * to_background**2
+    size = np.abs(change)
+    rank = size / (1 + size)  # in [0, 1), by size
+    score: NDArray[np.float32] = np.where(mixed, np.where(change < 0, 1 + size, rank), 0)
+    return score
 
 
 def merge_instances(

@@ -16,6 +16,7 @@ STRIDE = 32  # of the coarsest level
 RIM = 3  # pixels of the layer's rim that are not trusted before training
 TRUST_PRIOR = 3.0  # logit of trust: + inside the eroded layer, - on its rim
 CHANGE_PRIOR = 4.0  # logit of change before training: the completion is taken nearly whole
+CHANGE_GAIN = 8.0  # learning rate of the logit of change, whose sigmoid starts out flat
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -105,7 +106,9 @@ class RefinementNetwork(nn.Module):
         known = torch.cat([completed, completed - depth, trust, mask], dim=1)
         revision = self.revision(torch.cat([features, known], dim=1)).float()
         residual, change = revision.split(1, dim=1)
-        kept = mask * torch.sigmoid(-change - CHANGE_PRIOR)  # beyond the layer nothing is given
+        kept = mask * torch.sigmoid(
+            -CHANGE_GAIN * change - CHANGE_PRIOR
+        )  # beyond the layer nothing is given
         return torch.lerp(completed + residual, depth, kept)
 
 

@@ -148,7 +148,7 @@ ENTRIES: tuple[Entry, ...] = (
         "refinement network inside the package",
         file="tiny.safetensors",
         size=8_966_076,
-        sha256="266617378872b2d7e7d27ab17ce9b7429eb4632242f77469763aebe1f03b5b53",
+        sha256="e79ff717df0270fcbf59d8f35af05572aa3a8878cf06fcd3c2f5840bf3e33a88",
         embedded=True,
     ),
     Entry(

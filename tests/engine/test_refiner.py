@@ -208,6 +208,20 @@ def largest_change(depth, results):
     return np.choose(changes.argmax(0), [r.depth for r in results])
 
 
+def farthest_explained(depth, results):
+    """Pixel by pixel: of the changes to mixtures of the layers the farthest, if any goes away."""
+    merged = depth.copy()
+    for place in np.ndindex(depth.shape):
+        given = depth[place]
+        changes = [0.0]
+        for r in results:
+            to_back, from_front = r.background[place] - given, given - r.foreground[place]
+            if to_back * from_front >= -0.25 * to_back**2:
+                changes.append(r.depth[place] - given)
+        merged[place] += min(changes) if min(changes) < 0 else max(changes)
+    return merged
+
+
 @pytest.mark.parametrize("merge", ["own", "largest"])
 def test_instances_are_merged_by_their_rule(refiner, merge):
     image, depth, _ = scene(1)
@@ -218,6 +232,7 @@ def test_instances_are_merged_by_their_rule(refiner, merge):
     each = [refiner.refine(image, depth, (instances == i).astype(np.float32)) for i in (7, 300)]
     expected = largest_change(depth, each)
     if merge == "own":
+        expected = farthest_explained(depth, each)
         for identity, result in zip((7, 300), each, strict=True):
             expected = np.where(instances == identity, result.depth, expected)
     np.testing.assert_allclose(merged.depth, expected, atol=1e-4)
@@ -246,9 +261,22 @@ def test_merging_keeps_the_earlier_of_equal_changes_and_ignores_nan(rule):
 def test_a_pixel_follows_its_own_mask_even_against_a_larger_change():
     depth = np.zeros((1, 3), np.float32)
     results = [flat([9, 9, 9], (0, 0, 1)), flat([1, 1, 1], (0, 1, 0)), flat([5, 5, 5], (0, 1, 0))]
-    np.testing.assert_array_equal(merge_instances(depth, results, "own").depth, [[9, 5, 9]])
-    np.testing.assert_array_equal(merge_instances(depth, results[::-1], "own").depth, [[9, 5, 9]])
+    for order in (results, results[::-1]):  # the first pixel's layers do not explain its change
+        np.testing.assert_array_equal(merge_instances(depth, order, "own").depth, [[0, 5, 9]])
     np.testing.assert_array_equal(merge_instances(depth, results, "largest").depth, [[9, 9, 9]])
+
+
+def test_beside_the_masks_the_change_that_goes_farthest_away_wins():
+    depth, mask = np.full((1, 3), 5, np.float32), np.zeros((1, 3), np.float32)
+
+    def aside(foreground, background):
+        front, back = (np.array([v], np.float32) for v in (foreground, background))
+        return RefinedDepth(back, front, back, mask, back != depth)
+
+    # 5 lies between the layers, but in the second result's last pixel: both layers are nearer.
+    results = [aside([9, 9, 4], [4, 4, 6]), aside([4, 9, 7], [7, 3, 9])]
+    for order in (results, results[::-1]):
+        np.testing.assert_array_equal(merge_instances(depth, order, "own").depth, [[4, 3, 6]])
 
 
 def test_no_instance_returns_the_input(refiner):

@@ -62,7 +62,11 @@ class Step(torch.nn.Module):
 def refined(windows, instances, depth, working_size=640):
     net = Step()
     settings = RefineSettings(
-        windows=windows, min_instance_share=0, working_size=working_size, device="cpu"
+        windows=windows,
+        min_instance_share=0,
+        merge="largest",
+        working_size=working_size,
+        device="cpu",
     )
     image = np.zeros((*depth.shape, 3), np.float32)
     return Refiner(net, settings).refine_instances(image, depth, instances), net.sizes
