@@ -238,6 +238,8 @@ def override(settings: T, values: Mapping[str, Any]) -> T:
     TypeError
         For an unknown name or a value of another type than the default's.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{str(values)[:60]!r} in place of a section")
     known = {f.name: getattr(settings, f.name) for f in fields(settings)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - set(known)):
         raise TypeError(f"unknown settings: {', '.join(unknown)}")

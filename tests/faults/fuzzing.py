@@ -520,7 +520,7 @@ def _result_or_line(read: Callable[[], Any]) -> bool:
         return True
     assert "\n" not in line, shown(line)
     assert len(line) < 1000, shown(line)
-    assert "memory" not in line, shown(line)
+    assert "does not fit into memory" not in line, shown(line)
     return False
 
 
