@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from maskdepth_cli.errors import MaskdepthError
 from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings
 
@@ -63,6 +66,32 @@ def batch_loader(
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="fork" if forks else None,  # sources need not be picklable
     )
+
+
+@contextmanager
+def loader_errors() -> Iterator[None]:
+    """Say in one line what happened to a loader process.
+
+    Raises
+    ------
+    MaskdepthError
+        One was killed, or could not read its sample.
+    """
+    try:
+        yield
+    except MaskdepthError as error:
+        # torch puts the traceback of the other process before its words.
+        last = str(error).splitlines()[-1]
+        raise type(error)(last.partition(f"{type(error).__name__}: ")[2] or last) from error
+    except (ConnectionResetError, EOFError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        if hasattr(signal, "SIGCHLD"):  # torch's handler would raise the same again and again
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        raise MaskdepthError(
+            "a loader process was killed, by the system where memory ran out; use fewer --workers "
+            "and run the same command again: it goes on from its last checkpoint"
+        ) from error
 
 
 class Indexed(Dataset[Any]):

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from maskdepth_cli.errors import MaskdepthError, WeightsError
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.training.batches import Task, batch_loader
+from maskdepth_cli.training.batches import Task, batch_loader, loader_errors
 from maskdepth_cli.training.logs import Progress, RunLog
 from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings
@@ -94,8 +94,13 @@ class Trainer:
         Raises
         ------
         MaskdepthError
-            The loss stopped being finite; the batch is saved beside the checkpoint.
+            The loss stopped being finite, and the batch is saved beside the checkpoint; or a
+            loader process was killed.
         """
+        with loader_errors():
+            return self._run(report)
+
+    def _run(self, report: Callable[[Progress], None]) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.resume()
         log = RunLog(self.folder, self.iteration, self.tensorboard) if self.ranks.first else None

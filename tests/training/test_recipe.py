@@ -32,6 +32,14 @@ def test_a_recipe_takes_the_rest_from_what_it_extends(tmp_path):
     assert recipe.stage1.iterations == 5
 
 
+@pytest.mark.parametrize(
+    "text", ["data = []", "data = 5", "network = 'x'", "[stage1]\nsave_every = 0"]
+)
+def test_what_is_no_section_is_one_line(tmp_path, text):
+    with pytest.raises(UsageError, match="not a usable recipe"):
+        load_recipe(write(tmp_path / "recipe.toml", text))
+
+
 def test_a_circle_of_recipes_and_a_missing_one_are_named(tmp_path):
     write(tmp_path / "a.toml", 'extends = "b.toml"')
     write(tmp_path / "b.toml", 'extends = "a.toml"')

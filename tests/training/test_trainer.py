@@ -139,6 +139,37 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(frames_root, rec
     assert losses(killed) == losses(tmp_path / "whole")
 
 
+def test_a_killed_loader_process_is_one_line(frames_root, recipe_path, tmp_path):
+    command = [
+        *(sys.executable, "-m", "maskdepth_cli", "train", "--stage", "2", "--recipe"),
+        *(str(recipe_path), "--rgbd", str(frames_root), "--output", str(tmp_path / "out")),
+        *("--device", "cpu", "--threads", "1", "--workers", "1", "--set=stage2.iterations=100000"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("the loader process cannot be found")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out/last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for child in children.read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    text = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert "Traceback" not in text
+    assert text.splitlines()[-1].startswith("maskdepth: a loader process was killed")
+
+
+def test_a_bad_file_in_a_loader_process_is_one_line(frames_root, recipe_path, tmp_path):
+    root = tmp_path / "frames"
+    shutil.copytree(frames_root, root)
+    for photo in (root / "rgb").iterdir():
+        photo.write_bytes(photo.read_bytes()[:300])
+    with pytest.raises(MaskdepthError, match=r"^\S+\.jpg: damaged or not supported"):
+        train(request(root, recipe_path, tmp_path / "out", workers=1), lambda p: None)
+
+
 def test_two_processes_give_the_gradients_of_one_with_both_batches(
     frames_root, recipe_path, tmp_path
 ):
