@@ -69,3 +69,41 @@ def encoded(array: np.ndarray | Image.Image, format: str, **settings: Any) -> by
     buffer = io.BytesIO()
     image.save(buffer, format, **settings)
     return buffer.getvalue()
+
+
+def every_kind() -> dict[str, bytes]:
+    """One small file of every kind of picture."""
+    import tifffile
+
+    rng = np.random.default_rng(3)
+    colour = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    gray, share = colour[..., 0], rng.random((24, 32))
+    wide = colour.astype(np.uint16) * 257
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = {
+        "jpeg": encoded(colour, "JPEG", exif=exif),
+        "progressive": encoded(colour, "JPEG", progressive=True),
+        "cmyk": encoded(Image.fromarray(colour).convert("CMYK"), "JPEG"),
+        "png": encoded(colour, "PNG", exif=exif),
+        "palette": encoded(Image.fromarray(colour).quantize(16), "PNG", transparency=b"\0\x80"),
+        "bits": encoded(Image.fromarray(gray).convert("1"), "PNG"),
+        "wide png": png(wide, 16, 2),
+        "interlaced": png(gray[..., None], 8, 0, interlaced=True),
+        "webp": encoded(colour, "WEBP"),
+        "bmp": encoded(colour, "BMP"),
+    }
+    for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
+        found[compression] = encoded(colour, "TIFF", compression=compression)
+    for name, samples, settings in (
+        ("wide tiff", wide, {"photometric": "rgb", "compression": "zlib"}),
+        ("double", share, {"compression": "zlib"}),
+        ("tiles", share, {"compression": "zlib", "tile": (16, 16)}),
+        ("half", share.astype(np.float16), {}),
+        ("integers", gray.astype(np.uint32), {}),
+        ("big", share, {"bigtiff": True}),
+    ):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, samples, **settings)
+        found[name] = buffer.getvalue()
+    return found

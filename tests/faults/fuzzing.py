@@ -24,8 +24,7 @@ from typing import Any
 
 import numpy as np
 from launching import save_untrained
-from pictures import encoded, png
-from PIL import Image
+from pictures import every_kind
 from trees import hypersim
 
 SECONDS = 20  # for one mutant
@@ -198,44 +197,6 @@ def spoilt_toml(data: bytes, rng: np.random.Generator) -> bytes:
         name = ("network", "data", "stage1", "loss", "size", "other")[int(rng.integers(6))]
         lines.insert(0, f"{name} = {value}")
     return "\n".join(lines).encode()
-
-
-def pictures() -> dict[str, bytes]:
-    """One small file of every kind of picture."""
-    import tifffile
-
-    rng = np.random.default_rng(3)
-    colour = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    gray, share = colour[..., 0], rng.random((24, 32))
-    wide = colour.astype(np.uint16) * 257
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    found = {
-        "jpeg": encoded(colour, "JPEG", exif=exif),
-        "progressive": encoded(colour, "JPEG", progressive=True),
-        "cmyk": encoded(Image.fromarray(colour).convert("CMYK"), "JPEG"),
-        "png": encoded(colour, "PNG", exif=exif),
-        "palette": encoded(Image.fromarray(colour).quantize(16), "PNG", transparency=b"\0\x80"),
-        "bits": encoded(Image.fromarray(gray).convert("1"), "PNG"),
-        "wide png": png(wide, 16, 2),
-        "interlaced": png(gray[..., None], 8, 0, interlaced=True),
-        "webp": encoded(colour, "WEBP"),
-        "bmp": encoded(colour, "BMP"),
-    }
-    for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
-        found[compression] = encoded(colour, "TIFF", compression=compression)
-    for name, samples, settings in (
-        ("wide tiff", wide, {"photometric": "rgb", "compression": "zlib"}),
-        ("double", share, {"compression": "zlib"}),
-        ("tiles", share, {"compression": "zlib", "tile": (16, 16)}),
-        ("half", share.astype(np.float16), {}),
-        ("integers", gray.astype(np.uint32), {}),
-        ("big", share, {"bigtiff": True}),
-    ):
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, samples, **settings)
-        found[name] = buffer.getvalue()
-    return found
 
 
 def depth_maps() -> dict[str, bytes]:
@@ -435,7 +396,7 @@ def _read_list(path: Path) -> None:
 
 
 def _pictures() -> Kind:
-    return Kind(pictures(), _raster_readers(), spoilt_picture)
+    return Kind(every_kind(), _raster_readers(), spoilt_picture)
 
 
 def _depth_maps() -> Kind:

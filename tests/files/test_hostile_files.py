@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import chunk, encoded, png
+from pictures import chunk, encoded, every_kind, png
 from PIL import Image, ImageFile
 
 from maskdepth_cli.errors import InputFileError
@@ -57,36 +57,8 @@ def refused(path: Path, *readers: str) -> list[str]:
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """One small file of every kind that is read."""
-    rng = np.random.default_rng(3)
-    colour = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    gray, share = colour[..., 0], rng.random((24, 32))
-    wide = colour.astype(np.uint16) * 257
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    found = {
-        "jpeg": encoded(colour, "JPEG", exif=exif),
-        "progressive": encoded(colour, "JPEG", progressive=True),
-        "cmyk": encoded(Image.fromarray(colour).convert("CMYK"), "JPEG"),
-        "png": encoded(colour, "PNG", exif=exif),
-        "palette": encoded(Image.fromarray(colour).quantize(16), "PNG", transparency=b"\0\x80"),
-        "bits": encoded(Image.fromarray(gray).convert("1"), "PNG"),
-        "wide png": png(wide, 16, 2),
-        "interlaced": png(gray[..., None], 8, 0, interlaced=True),
-        "webp": encoded(colour, "WEBP"),
-        "bmp": encoded(colour, "BMP"),
-    }
-    for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
-        found[compression] = encoded(colour, "TIFF", compression=compression)
-    for name, samples, settings in (
-        ("wide tiff", wide, {"photometric": "rgb", "compression": "zlib"}),
-        ("double", share, {"compression": "zlib"}),
-        ("tiles", share, {"compression": "zlib", "tile": (16, 16)}),
-        ("half", share.astype(np.float16), {}),
-        ("integers", gray.astype(np.uint32), {}),
-    ):
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, samples, **settings)
-        found[name] = buffer.getvalue()
+    found = every_kind()
+    share = np.random.default_rng(3).random((24, 32))
     folder = tmp_path_factory.mktemp("seeds")
     for format in ("png", "tiff", "npy", "npz", "pfm"):
         write_depth(folder / "d", share.astype(np.float32), format=format, extra={"weights": "x"})
