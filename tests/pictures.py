@@ -107,3 +107,16 @@ def every_kind() -> dict[str, bytes]:
         tifffile.imwrite(buffer, samples, **settings)
         found[name] = buffer.getvalue()
     return found
+
+
+def repaired(data: bytes) -> bytes:
+    """Recompute a PNG's checksums, so that damage gets past them."""
+    out, position = bytearray(data[:8]), 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack(">I", data[position : position + 4])
+        if position + 12 + length > len(data):
+            break
+        body = data[position + 4 : position + 8 + length]
+        out += struct.pack(">I", length) + body + struct.pack(">I", zlib.crc32(body))
+        position += 12 + length
+    return bytes(out + data[position:])

@@ -64,7 +64,8 @@ class RunningMerge:
         self.result = RefinedDepth.unchanged(depth, np.zeros(depth.shape, np.float32))
         self._depth = depth
         self._rule = rule
-        self._largest = np.zeros(depth.shape, np.float32)
+        none = -np.inf if rule == "own" else 0
+        self._best = np.full(depth.shape, none, np.float32)  # score of the winner so far
         self._covered = np.zeros(depth.shape, np.bool_)
 
     def add(self, refined: RefinedDepth, place: Place = EVERYWHERE, *, first: bool) -> None:
@@ -80,17 +81,17 @@ class RunningMerge:
             Whether the mask is the first: its layers stand wherever no mask wins.
         """
         depth = self._depth[place]
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             change = refined.depth - depth
             score = np.abs(change)
-            wins = score > self._largest[place]  # False where NaN
+            wins = score > self._best[place]  # False where NaN
             if self._rule == "own":
                 covered, covers = self._covered[place], refined.mask > 0.5
                 aside = _score_aside(change, depth, refined)
-                wins = np.where(covered, wins & covers, covers | (aside > self._largest[place]))
+                wins = np.where(covered, wins & covers, covers | (aside > self._best[place]))
                 score = np.where(covers, score, aside)
                 covered |= covers
-        np.copyto(self._largest[place], score, where=wins)
+        np.copyto(self._best[place], score, where=wins)
         merged = self.result
         np.copyto(merged.depth[place], refined.depth, where=wins)
         for mine, theirs in (
@@ -105,12 +106,14 @@ class RunningMerge:
 def _score_aside(
     change: InverseDepth, depth: InverseDepth, refined: RefinedDepth
 ) -> NDArray[np.float32]:
-    """Rank a change where its mask does not cover: 0 unexplained, below 1 nearer, above farther."""
+    """Score a change where its mask does not cover: -inf unexplained or none, above 0 farther.
+
+    Larger changes score higher on either side, in any unit of depth.
+    """
     to_background = refined.background - depth
     mixed = to_background * (depth - refined.foreground) >= -BEYOND * to_background**2
     size = np.abs(change)
-    rank = size / (1 + size)  # in [0, 1), by size
-    score: NDArray[np.float32] = np.where(mixed, np.where(change < 0, 1 + size, rank), 0)
+    score: NDArray[np.float32] = np.where(mixed, np.where(change < 0, size, -1 / size), -np.inf)
     return score
 
 

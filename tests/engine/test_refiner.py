@@ -266,17 +266,19 @@ def test_a_pixel_follows_its_own_mask_even_against_a_larger_change():
     np.testing.assert_array_equal(merge_instances(depth, results, "largest").depth, [[9, 9, 9]])
 
 
-def test_beside_the_masks_the_change_that_goes_farthest_away_wins():
-    depth, mask = np.full((1, 3), 5, np.float32), np.zeros((1, 3), np.float32)
+@pytest.mark.parametrize("unit", [1, 1e-9, 1e9])
+def test_beside_the_masks_the_change_that_goes_farthest_away_wins(unit):
+    depth, mask = np.full((1, 5), 5 * unit, np.float32), np.zeros((1, 5), np.float32)
 
     def aside(foreground, background):
-        front, back = (np.array([v], np.float32) for v in (foreground, background))
+        front, back = (np.array([v], np.float32) * unit for v in (foreground, background))
         return RefinedDepth(back, front, back, mask, back != depth)
 
-    # 5 lies between the layers, but in the second result's last pixel: both layers are nearer.
-    results = [aside([9, 9, 4], [4, 4, 6]), aside([4, 9, 7], [7, 3, 9])]
+    # 5 lies between the layers, but in the second result's third pixel: both layers are nearer.
+    results = [aside([9, 9, 4, 4, 9], [4, 4, 6, 6, 4.5]), aside([4, 9, 7, 4, 9], [7, 3, 9, 7, 4])]
+    expected = np.array([[4, 3, 6, 7, 4]], np.float32) * np.float32(unit)
     for order in (results, results[::-1]):
-        np.testing.assert_array_equal(merge_instances(depth, order, "own").depth, [[4, 3, 6]])
+        np.testing.assert_array_equal(merge_instances(depth, order, "own").depth, expected)
 
 
 def test_no_instance_returns_the_input(refiner):

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from launching import save_untrained
-from pictures import every_kind
+from pictures import every_kind, repaired
 from trees import hypersim
 
 SECONDS = 20  # for one mutant
@@ -84,19 +84,6 @@ def spoilt_picture(data: bytes, rng: np.random.Generator) -> bytes:
         return _spoilt_directory(data, rng)
     changed = spoilt(data, rng)
     return repaired(changed) if data.startswith(b"\x89PNG") and rng.random() < 0.7 else changed
-
-
-def repaired(data: bytes) -> bytes:
-    """Recompute a PNG's checksums, so that damage gets past them."""
-    out, position = bytearray(data[:8]), 8
-    while position + 12 <= len(data):
-        (length,) = struct.unpack(">I", data[position : position + 4])
-        if position + 12 + length > len(data):
-            break
-        body = data[position + 4 : position + 8 + length]
-        out += struct.pack(">I", length) + body + struct.pack(">I", zlib.crc32(body))
-        position += 12 + length
-    return bytes(out + data[position:])
 
 
 def _spoilt_directory(data: bytes, rng: np.random.Generator) -> bytes:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import chunk, encoded, every_kind, png
+from pictures import chunk, encoded, every_kind, png, repaired
 from PIL import Image, ImageFile
 
 from maskdepth_cli.errors import InputFileError
@@ -64,19 +64,6 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         write_depth(folder / "d", share.astype(np.float32), format=format, extra={"weights": "x"})
         found[f"depth {format}"] = (folder / "d").read_bytes()
     return found
-
-
-def repaired(data: bytes) -> bytes:
-    """Recompute a PNG's checksums, so that damage gets past them."""
-    out, position = bytearray(data[:8]), 8
-    while position + 12 <= len(data):
-        (length,) = struct.unpack(">I", data[position : position + 4])
-        if position + 12 + length > len(data):
-            break
-        body = data[position + 4 : position + 8 + length]
-        out += struct.pack(">I", length) + body + struct.pack(">I", zlib.crc32(body))
-        position += 12 + length
-    return bytes(out + data[position:])
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
