@@ -22,7 +22,7 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
         Name of embedded weights (``"tiny"``), a safetensors file of this package, or the paper
         authors' released checkpoint.
     **settings
-        Fields of `RefineSettings`, such as ``device="cpu"`` or ``working_size=640``.
+        Fields of `RefineSettings`, such as ``device="cpu"`` or ``working_size=512``.
 
     Returns
     -------

@@ -237,7 +237,7 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
         decisive.pop(aside, None)
 
     def load() -> RefinementMethod:
-        refiner = load_refiner(weights, **chosen)
+        refiner = load_refiner(weights, layers=False, **chosen)
         if refiner.layered is name.startswith("direct"):
             kind = "predicts layers" if refiner.layered else "predicts the composite directly"
             raise WeightsError(f"{weights}: a network that {kind} cannot be {name}")

@@ -58,7 +58,7 @@ class _Traced:
     facts: dict[str, Any]  # noted in the file
 
 
-def export_model(name: str, path: Path, *, width: int = 640, height: int = 480) -> ExportedModel:
+def export_model(name: str, path: Path, *, width: int = 512, height: int = 384) -> ExportedModel:
     """Write a network of `maskdepth models list`, or of a weights file, for another runtime.
 
     A refinement network takes ``depth`` (B, 1, H, W) in [0, 10], ``mask`` (B, 1, H, W) in [0, 1]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.result import RefinedDepth
 
+_STRIP = 1 << 16  # pixels that are compared at once
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -178,12 +180,15 @@ def _warning(refined: Refined) -> str:
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
     """Return how much the depth changed, in units of the initial inverse depth, and its range."""
     largest, total, count = 0.0, 0.0, 0
-    for before, after in zip(initial, refined.depth, strict=True):  # by rows: no second map
-        known = np.isfinite(before) & np.isfinite(after)
-        change = np.abs(after[known] - before[known])
-        largest = max(largest, float(change.max(initial=0)))
-        total += float(change.sum(dtype=np.float64))
-        count += change.size
+    step = max(_STRIP // initial.shape[1], 1)
+    for start in range(0, len(initial), step):  # by strips: no second map
+        rows = slice(start, start + step)
+        with np.errstate(invalid="ignore"):
+            change = np.abs(refined.depth[rows] - initial[rows])
+        known = change[np.isfinite(change)]
+        largest = max(largest, float(known.max(initial=0)))
+        total += float(known.sum(dtype=np.float64))
+        count += known.size
     if not count:
         return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
     return {

@@ -127,7 +127,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     def make_worker() -> RefineWorker:
         if weights_id(request.weights) != decisive["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
-        method = load_refiner(request.weights, **request.settings)
+        method = load_refiner(request.weights, layers=request.layers, **request.settings)
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, decisive, predictor)
 
@@ -136,7 +136,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
-    settings = asdict(RefineSettings(**request.settings))
+    settings = asdict(RefineSettings(layers=request.layers, **request.settings))
     for name in ("batch_size", "device"):
         del settings[name]
     return {"weights": weights, "depth_kind": request.depth_kind, **settings}

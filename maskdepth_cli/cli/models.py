@@ -78,7 +78,7 @@ def export(
     ],
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Photos that the file is for, in pixels.")
-    ] = "640x480",
+    ] = "512x384",
 ) -> None:
     """Write a network as one file for other runtimes, and compare it with torch."""
     from maskdepth_cli.batch.model_export import export_model
@@ -86,7 +86,7 @@ def export(
 
     found = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", size)
     if not found:
-        raise UsageError(f"--size {size}: give width and height, such as 640x480")
+        raise UsageError(f"--size {size}: give width and height, such as 512x384")
     exported = export_model(name, output, width=int(found[1]), height=int(found[2]))
     for key, shape in exported.inputs.items():
         typer.echo(f"{key}: {' x '.join(str(side or 'batch') for side in shape)}", err=True)

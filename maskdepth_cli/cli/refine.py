@@ -69,7 +69,7 @@ def refine(
         int | None,
         typer.Option(
             min=32,
-            help="Long side at which the network works, in pixels [default: 640].",
+            help="Long side at which the network works, in pixels [default: 512].",
             show_default=False,
         ),
     ] = None,

@@ -1,10 +1,10 @@
-"""Two layers and a mask to one depth map at full size, in strips (paper section 3.2, Eq. 3)."""
+"""Two layers and a mask to one depth map at full size, in parts (paper section 3.2, Eq. 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth, Mask
 
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache
+CELL = 64  # side of the squares that are left out where nothing is to be done
 
 
 def composite(
@@ -27,6 +28,8 @@ def composite(
     layers: tuple[InverseDepth, InverseDepth],
     window: Window,
     settings: RefineSettings,
+    *,
+    merges: bool,
 ) -> Iterator[tuple[Place, RefinedDepth]]:
     """Composite at full size: ``M D1 + (1-M) D2`` inside the keep band.
 
@@ -46,12 +49,15 @@ def composite(
     window : Window
         Where in the image.
     settings : RefineSettings
-        The keep band.
+        The keep band; whether layers are wanted.
+    merges : bool
+        Whether the result is merged with other masks', to which it matters what the mask covers.
 
     Yields
     ------
     tuple of Place and RefinedDepth
-        Rows of the window from top to bottom, with their place in the image.
+        Parts of the window with their place in the image: all of it, or where no layers are
+        wanted those in which the depth may change, and those the mask covers if it is merged.
     """
     foreground, background = layers
     small = scaled.small[window.small]
@@ -62,24 +68,65 @@ def composite(
         weight *= window.rim(RIM)
     else:
         weight = np.ones_like(small)
-    maps = _Enlarged((foreground - small, background - small, small, weight), window, depth.shape)
+    stacked = np.stack((foreground - small, background - small, small, weight))
+    maps = _Enlarged(stacked, window, depth.shape)
+    if settings.layers:
+        parts = _strips(window)
+    else:
+        parts = _cells(window, maps, (weight > 0) | (small_mask > 0) if merges else weight > 0)
+    rows, columns = window.full
+    for part in parts:
+        own = mask[
+            part[0].start - rows.start : part[0].stop - rows.start,
+            part[1].start - columns.start : part[1].stop - columns.start,
+        ]
+        yield part, _composite_part(depth[part], scaled, own, maps.part(part), settings)
+
+
+def _strips(window: Window) -> Iterator[Place]:
+    """Divide a window into rows over its whole width."""
     rows, columns = window.full
     step = max(STRIP // (columns.stop - columns.start), 1)
     for start in range(rows.start, rows.stop, step):
-        part = slice(start, min(start + step, rows.stop))
-        own = mask[part.start - rows.start : part.stop - rows.start]
-        strip = _composite_strip(depth[part, columns], scaled, own, maps.rows(part), settings)
-        yield (part, columns), strip
+        yield slice(start, min(start + step, rows.stop)), columns
 
 
-def _composite_strip(
+def _cells(window: Window, maps: _Enlarged, wanted: NDArray[np.bool_]) -> Iterator[Place]:
+    """Divide into squares; yield neighbours of a row, together, whose values come from ``wanted``.
+
+    Parameters
+    ----------
+    window : Window
+        What to divide.
+    maps : _Enlarged
+        Tells which pixels at working size a part takes its values from.
+    wanted : array of bool
+        (h, w) of the window at working size.
+    """
+    rows, columns = window.full
+    for start in range(rows.start, rows.stop, CELL):
+        part = slice(start, min(start + CELL, rows.stop))
+        used = np.asarray(wanted[maps.rows.sources(part)].any(axis=0))
+        run: slice | None = None
+        for left in range(columns.start, columns.stop, CELL):
+            cell = slice(left, min(left + CELL, columns.stop))
+            if used[maps.columns.sources(cell)].any():
+                run = slice(run.start if run else left, cell.stop)
+            elif run:
+                yield part, run
+                run = None
+        if run:
+            yield part, run
+
+
+def _composite_part(
     depth: InverseDepth,
     scaled: Scaled,
     mask: Mask,
     maps: NDArray[np.float32],
     settings: RefineSettings,
 ) -> RefinedDepth:
-    """Composite some rows; ``maps`` are both corrections, the small depth and the weight."""
+    """Composite a part; ``maps`` are both corrections, the small depth and the weight."""
     front, back, small, weight = maps  # (H, W) each, changed in place
     known = np.isfinite(depth)
     values = np.where(known, depth, np.float32(scaled.low))
@@ -96,9 +143,10 @@ def _composite_strip(
     both *= mask
     both += back
     both *= weight
-    # A layer keeps the caller's values in its own region, and is whole beyond it.
-    front *= 1 - mask * (1 - weight)
-    back *= 1 - (1 - mask) * (1 - weight)
+    if settings.layers:
+        # A layer keeps the caller's values in its own region, and is whole beyond it.
+        front *= 1 - mask * (1 - weight)
+        back *= 1 - (1 - mask) * (1 - weight)
 
     def restored(correction: InverseDepth) -> InverseDepth:
         correction *= np.float32(scaled.unit)
@@ -111,40 +159,58 @@ def _composite_strip(
     return RefinedDepth(restored(both), restored(front), restored(back), mask, changed)
 
 
-class _Enlarged:
-    """Maps of a window at working size, brought to full size row by row, bilinear.
+@dataclass(frozen=True)
+class _Axis:
+    """How pixels along one side of the full size lie between those of a window's working size."""
 
-    As ``cv2.resize`` does it over the whole image: along the rows first, all at once, for there
-    are few; down the columns when rows are asked for.
+    first: int  # of the window, at full size
+    before: NDArray[np.intp]  # pixel of the working size at or before each one
+    share: NDArray[np.float32]  # of the pixel after it
+
+    @classmethod
+    def of(cls, small: slice, full: slice, sides: tuple[int, int]) -> _Axis:
+        """Place a window's pixels; ``sides`` are the whole image's at working and full size."""
+        place = (np.arange(full.start, full.stop) + 0.5) * (sides[0] / sides[1]) - 0.5
+        place = np.clip(place - small.start, 0, small.stop - small.start - 1)
+        before = place.astype(np.intp)
+        return cls(full.start, before, (place - before).astype(np.float32))
+
+    def sources(self, part: slice) -> slice:
+        """Return the pixels of the working size that a part of the full size is made from."""
+        before = self.before[part.start - self.first : part.stop - self.first]
+        return slice(int(before[0]), int(before[-1]) + 2)
+
+    def enlarge(self, maps: NDArray[np.float32], part: slice, axis: int) -> NDArray[np.float32]:
+        """Interpolate ``maps``, which hold the sources of a part, along an axis."""
+        own = slice(part.start - self.first, part.stop - self.first)
+        before = self.before[own] - self.before[own.start]
+        after = np.minimum(before + 1, maps.shape[axis] - 1)
+        share = self.share[own]
+        result = maps.take(before, axis)
+        step = maps.take(after, axis)
+        step -= result
+        step *= share if axis == maps.ndim - 1 else share[:, None]
+        result += step
+        return result
+
+
+class _Enlarged:
+    """Maps (N, h, w) of a window at working size, brought to full size part by part, bilinear.
+
+    As ``cv2.resize`` does it over the whole image: pixel centres correspond, edges are repeated.
     """
 
-    def __init__(
-        self, maps: tuple[NDArray[np.float32], ...], window: Window, full: tuple[int, ...]
-    ) -> None:
-        stacked = np.stack(maps)  # (N, h, w) of the window
-        self._first = window.small[0].start
-        self._factor = window.size[0] / full[0]
-        self._same = window.size == tuple(full)
-        if not self._same:
-            columns, whole = window.small[1], window.size[1]
-            outside = (0, 0), (0, 0), (columns.start, whole - columns.stop)
-            padded = np.pad(stacked, outside, mode="edge").reshape(-1, whole)
-            wide = cv2.resize(padded, (full[1], len(padded)), interpolation=cv2.INTER_LINEAR)
-            wide = wide.reshape(*stacked.shape[:2], full[1])
-            stacked = np.ascontiguousarray(wide[:, :, window.full[1]])
-        self._maps = stacked
+    def __init__(self, maps: NDArray[np.float32], window: Window, full: tuple[int, ...]) -> None:
+        self.rows, self.columns = (
+            _Axis.of(*sides)
+            for sides in zip(
+                window.small, window.full, zip(window.size, full, strict=True), strict=True
+            )
+        )
+        self._maps = maps
 
-    def rows(self, part: slice) -> NDArray[np.float32]:
-        """Return rows of the full size, (N, rows, columns of the window), to be overwritten."""
-        if self._same:
-            return self._maps[:, part.start - self._first : part.stop - self._first].copy()
-        last = self._maps.shape[1] - 1
-        place = ((np.arange(part.start, part.stop) + 0.5) * self._factor - 0.5).astype(np.float32)
-        place = np.clip(place - np.float32(self._first), 0, last)
-        upper = place.astype(np.intp)
-        top = self._maps[:, upper]
-        rows = self._maps[:, np.minimum(upper + 1, last)]
-        rows -= top
-        rows *= (place - upper).astype(np.float32)[:, None]
-        rows += top
-        return rows
+    def part(self, place: Place) -> NDArray[np.float32]:
+        """Return a part of the full size, (N, rows, columns), to be overwritten."""
+        rows, columns = place
+        sources = self._maps[:, self.rows.sources(rows), self.columns.sources(columns)]
+        return self.rows.enlarge(self.columns.enlarge(sources, columns, 2), rows, 1)

@@ -54,14 +54,19 @@ class RunningMerge:
         change counts if the given depth was a mixture of that mask's two layers; the one that
         goes farthest away wins, since what lies beside objects is too near where it is wrong.
 
+    layers : bool
+        Whether the layers are merged too; otherwise those of the result are ``depth`` itself.
+
     Attributes
     ----------
     result : RefinedDepth
         Layers are those of the winning mask; the mask is the union of all.
     """
 
-    def __init__(self, depth: InverseDepth, rule: MergeRule) -> None:
-        self.result = RefinedDepth.unchanged(depth, np.zeros(depth.shape, np.float32))
+    def __init__(self, depth: InverseDepth, rule: MergeRule, *, layers: bool = True) -> None:
+        nothing = np.zeros(depth.shape, np.float32)
+        self.result = RefinedDepth.unchanged(depth, nothing, layers=layers)
+        self._layers = layers
         self._depth = depth
         self._rule = rule
         none = -np.inf if rule == "own" else 0
@@ -94,11 +99,10 @@ class RunningMerge:
         np.copyto(self._best[place], score, where=wins)
         merged = self.result
         np.copyto(merged.depth[place], refined.depth, where=wins)
-        for mine, theirs in (
-            (merged.foreground, refined.foreground),
-            (merged.background, refined.background),
-        ):
-            np.copyto(mine[place], theirs, where=True if first else wins)
+        if self._layers:
+            chosen = True if first else wins
+            np.copyto(merged.foreground[place], refined.foreground, where=chosen)
+            np.copyto(merged.background[place], refined.background, where=chosen)
         np.maximum(merged.mask[place], refined.mask, out=merged.mask[place])
         merged.changed[place] |= refined.changed
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.settings import RefineSettings
+from maskdepth_cli.networks.layers import lowest_around
 
 
 class ErodedMasks(nn.Module):
@@ -33,9 +33,7 @@ class ErodedMasks(nn.Module):
 
     def forward(self, depth: Tensor, mask: Tensor, rgb: Tensor) -> Tensor:
         """Complete the layer of a mask (B, 1, H, W) from its eroded region."""
-        # Padding with -inf, so that the frame of the image erodes nothing.
-        eroded = -functional.max_pool2d(-mask, self.kernel, stride=1, padding=self.kernel // 2)
-        layer: Tensor = self.network(depth, eroded, rgb)
+        layer: Tensor = self.network(depth, lowest_around(mask, self.kernel // 2), rgb)
         return layer
 
 

@@ -75,7 +75,9 @@ class Refiner:
         Returns
         -------
         RefinedDepth
-            An empty or full mask, or a constant depth, gives the input back.
+            An empty or full mask, or a constant depth, gives the input back. Without layers
+            (``RefineSettings.layers``) a mask that is small is refined within a window around it,
+            as those of `refine_instances` are.
 
         Raises
         ------
@@ -83,12 +85,14 @@ class Refiner:
             The shapes do not agree.
         """
         depth, mask = np.asarray(depth, np.float32), np.asarray(mask, np.float32)
-        refined = RefinedDepth.empty(mask)
-        for _, place, part in self._pieces(image, depth, [mask], windows=False):
+        layers = self.settings.layers
+        refined = RefinedDepth.unchanged(depth, mask, layers=layers)
+        for _, place, part in self._pieces(image, depth, [mask], merges=False):
             refined.depth[place] = part.depth
-            refined.foreground[place] = part.foreground
-            refined.background[place] = part.background
             refined.changed[place] = part.changed
+            if layers:
+                refined.foreground[place] = part.foreground
+                refined.background[place] = part.background
         return refined
 
     def refine_instances(
@@ -105,14 +109,13 @@ class Refiner:
         """
         masks = instance_masks(instances, self.settings.min_instance_share)
         depth = np.asarray(depth, np.float32)
-        merge = RunningMerge(depth, self.settings.merge)
-        windows = self.settings.windows and self.settings.keep == "band"
-        for index, place, part in self._pieces(image, depth, masks, windows=windows):
+        merge = RunningMerge(depth, self.settings.merge, layers=self.settings.layers)
+        for index, place, part in self._pieces(image, depth, masks, merges=True):
             merge.add(part, place, first=index == 0)
         return merge.result
 
     def _pieces(
-        self, image: Photo, depth: InverseDepth, masks: Iterable[Mask], *, windows: bool
+        self, image: Photo, depth: InverseDepth, masks: Iterable[Mask], *, merges: bool
     ) -> Iterator[tuple[int, Place, RefinedDepth]]:
         """Refine with each mask; yield its number, a place in the image, and the result there."""
         if image.shape != (*depth.shape, 3):
@@ -120,6 +123,8 @@ class Refiner:
         size = working_size(depth.shape, self.settings.working_size)
         scaled = scale(depth, size)
         rgb = None if scaled is None else resize_photo(image, size, "area")
+        windows = self.settings.windows and self.settings.keep == "band"
+        windows &= merges or not self.settings.layers  # one mask's layers reach over all the image
         guides = (self._guide(depth, mask, size, windows=windows) for mask in masks)
         first = 0
         for group in self._groups(guides):
@@ -128,7 +133,7 @@ class Refiner:
                 layers = self._layers(rgb, scaled, group)
             for index, guide in enumerate(group):
                 if index not in layers:
-                    unchanged = RefinedDepth.unchanged(depth, guide.mask)
+                    unchanged = RefinedDepth.unchanged(depth, guide.mask, layers=False)
                     yield first + index, EVERYWHERE, unchanged
                     continue
                 assert scaled is not None
@@ -142,6 +147,7 @@ class Refiner:
                     layers[index],
                     guide.window,
                     self.settings,
+                    merges=merges,
                 ):
                     yield first + index, place, part
             first += len(group)

@@ -23,17 +23,18 @@ class RefinedDepth:
     changed: NDArray[np.bool_]  # False: equal to the initial depth
 
     @classmethod
-    def empty(cls, mask: Mask) -> RefinedDepth:
-        """Make room for the result of a mask."""
-        depth, foreground, background = np.empty((3, *mask.shape), np.float32)
-        return cls(depth, foreground, background, mask, np.empty(mask.shape, np.bool_))
+    def unchanged(cls, depth: InverseDepth, mask: Mask, *, layers: bool = True) -> RefinedDepth:
+        """Build the result of having nothing to refine.
 
-    @classmethod
-    def unchanged(cls, depth: InverseDepth, mask: Mask) -> RefinedDepth:
-        """Build the result of having nothing to refine."""
-        return cls(
-            depth.copy(), depth.copy(), depth.copy(), mask, np.zeros(depth.shape, dtype=np.bool_)
-        )
+        Parameters
+        ----------
+        depth, mask
+            The initial depth and what would have guided its refinement.
+        layers : bool
+            Whether the layers are arrays of their own, or ``depth`` itself.
+        """
+        foreground, background = (depth.copy() if layers else depth for _ in range(2))
+        return cls(depth.copy(), foreground, background, mask, np.zeros(depth.shape, np.bool_))
 
 
 class RefinementMethod(Protocol):

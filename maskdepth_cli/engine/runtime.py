@@ -11,7 +11,7 @@ import torch
 from maskdepth_cli.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-_CPU_PIXELS = 640 * 480
+_CPU_PIXELS = 512 * 384
 _ALL = 1 << 30
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,22 +28,20 @@ def scale(depth: InverseDepth, size: tuple[int, int]) -> Scaled | None:
     known = np.isfinite(depth)
     if not known.any():
         return None
-    low, high = (
-        float(depth.min(where=known, initial=np.inf)),
-        float(depth.max(where=known, initial=-np.inf)),
-    )
-    unit = (high - low) / DEPTH_RANGE
+    whole = bool(known.all())
+    chosen: dict[str, Any] = {} if whole else {"where": known}
+    low = float(depth.min(initial=np.inf, **chosen))
+    unit = (float(depth.max(initial=-np.inf, **chosen)) - low) / DEPTH_RANGE
     if not unit > 0:
         return None
-    scaled = np.where(known, depth, np.float32(low))
-    scaled -= np.float32(low)
-    scaled /= np.float32(unit)
-    if not known.all():
-        filled = push_pull(
-            torch.from_numpy(scaled)[None, None], torch.from_numpy(known)[None, None].float()
-        )
-        scaled = filled[0, 0].numpy()
-    return Scaled(resize(scaled, size, "area"), low, unit)
+    if whole:
+        small = (resize(depth, size, "area") - np.float32(low)) / np.float32(unit)
+        return Scaled(small, low, unit)
+    scaled = (np.where(known, depth, np.float32(low)) - np.float32(low)) / np.float32(unit)
+    filled = push_pull(
+        torch.from_numpy(scaled)[None, None], torch.from_numpy(known)[None, None].float()
+    )
+    return Scaled(resize(filled[0, 0].numpy(), size, "area"), low, unit)
 
 
 def working_size(shape: tuple[int, ...], longest: int) -> tuple[int, int]:

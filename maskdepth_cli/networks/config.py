@@ -76,7 +76,8 @@ SIZES: dict[str, RefinementConfig] = {
         mlp_ratios=(8, 8, 4, 4),
         decoder_channels=128,
         low_level_half=32,
-        low_level_full=32,
+        low_level_full=16,
+        head_channels=16,
     ),
     "tiny": RefinementConfig(  # pvt_v2_b0
         embed_dims=(32, 64, 160, 256),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from maskdepth_cli.networks.layers import Activated, upsample
+
 
 class ResidualUnit(nn.Module):
     """Residual convolutional unit: ReLU, conv, ReLU, conv, plus the input. (B, C, H, W) kept."""
@@ -75,13 +77,15 @@ class LowLevelEncoder(nn.Module):
         super().__init__()
         self.at_full: nn.Module | None = None
         if full:
-            self.at_full = nn.Sequential(
+            self.at_full = Activated(
                 nn.Conv2d(2, full, 3, padding=1),
                 nn.GELU(),
                 nn.Conv2d(full, full, 3, padding=1),
                 nn.GELU(),
             )
-            self.at_half = nn.Sequential(nn.Conv2d(full, half, 3, stride=2, padding=1), nn.GELU())
+            self.at_half: nn.Module = Activated(
+                nn.Conv2d(full, half, 3, stride=2, padding=1), nn.GELU()
+            )
         else:
             self.at_half = nn.Sequential(
                 nn.Conv2d(2, half, 7, stride=2, padding=3, bias=False),
@@ -95,8 +99,3 @@ class LowLevelEncoder(nn.Module):
             return self.at_half(depth_mask), None
         full = self.at_full(depth_mask)
         return self.at_half(full), full
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Double height and width, bilinear, corners not aligned."""
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

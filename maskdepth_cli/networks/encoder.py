@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from maskdepth_cli.networks.config import RefinementConfig
+from maskdepth_cli.networks.layers import ActivatedConv2d
 from maskdepth_cli.networks.timm_import import import_timm
 
 
@@ -25,7 +26,7 @@ class MaskGuidedEncoder(nn.Module):
         from timm.models.pvt_v2 import OverlapPatchEmbed, PyramidVisionTransformerStage
 
         def stage(level: int) -> Any:
-            return PyramidVisionTransformerStage(
+            made = PyramidVisionTransformerStage(
                 dim=config.embed_dims[max(level - 1, 0)],
                 dim_out=config.embed_dims[level],
                 depth=config.depths[level],
@@ -34,6 +35,12 @@ class MaskGuidedEncoder(nn.Module):
                 sr_ratio=config.reductions[level],
                 mlp_ratio=config.mlp_ratios[level],
             )
+            for block in made.blocks:
+                mlp: Any = block.mlp
+                wide = mlp.dwconv.in_channels
+                mlp.dwconv = ActivatedConv2d(wide, wide, 3, padding=1, groups=wide)
+                mlp.act = nn.Identity()
+            return made
 
         width = config.embed_dims[0]
         self.depth_embed = OverlapPatchEmbed(patch_size=7, stride=4, in_chans=2, embed_dim=width)
@@ -60,7 +67,7 @@ class MaskGuidedEncoder(nn.Module):
         tokens, size = _first_level(self.depth_embed, self.depth_blocks, depth_mask)
         tokens = tokens + _first_level(self.rgb_embed, self.rgb_blocks, rgb_mask)[0]
         tokens = self.norm(tokens).unflatten(1, size)  # (B, H/4, W/4, C)
-        levels = [tokens.permute(0, 3, 1, 2).contiguous()]
+        levels = [tokens.permute(0, 3, 1, 2)]
         for stage in self.stages:
             levels.append(stage(levels[-1]))
         return levels

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.config import check_sizes
-from maskdepth_cli.networks.decoder import FusionDecoder, upsample
+from maskdepth_cli.networks.decoder import FusionDecoder
+from maskdepth_cli.networks.layers import upsample
 from maskdepth_cli.networks.timm_import import import_timm
 
 ENCODER = "tf_efficientnet_lite0"

@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import RefinementConfig
-from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder, upsample
+from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
+from maskdepth_cli.networks.layers import Activated, lowest_around, upsample
 
 DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
 STRIDE = 32  # of the coarsest level
@@ -46,12 +47,12 @@ class RefinementNetwork(nn.Module):
         self.decoder = FusionDecoder(config.embed_dims, channels)
         self.low_level = LowLevelEncoder(config.low_level_half, config.low_level_full)
         self.half_head = nn.Conv2d(channels + config.low_level_half, channels // 2, 3, padding=1)
-        self.full_head = nn.Sequential(
+        self.full_head = Activated(
             nn.Conv2d(channels // 2 + config.low_level_full, head, 3, padding=1), nn.ReLU()
         )
         self.output = nn.Conv2d(head, 1, 1)
         if config.form == "completion":
-            self.revision = nn.Sequential(  # residual, and logit of change
+            self.revision = Activated(  # residual, and logit of change
                 nn.Conv2d(head + 4, head, 3, padding=1),
                 nn.GELU(),
                 nn.Conv2d(head, head, 3, padding=1),
@@ -100,10 +101,12 @@ class RefinementNetwork(nn.Module):
         logit = self.output(features).float()
         if self.config.form == "plain":
             return logit
-        interior = -functional.max_pool2d(-mask, 2 * RIM + 1, stride=1, padding=RIM)
+        interior = lowest_around(mask, RIM)
         trust = torch.sigmoid(logit + TRUST_PRIOR * (2 * interior - 1))
         completed = push_pull(depth, mask * trust, mask)
         known = torch.cat([completed, completed - depth, trust, mask], dim=1)
+        # In the features' own type and order, or else all of them are converted twice.
+        known = known.to(features.dtype, memory_format=torch.channels_last)
         revision = self.revision(torch.cat([features, known], dim=1)).float()
         residual, change = revision.split(1, dim=1)
         kept = mask * torch.sigmoid(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
+_AT_ONCE = 1 << 23  # samples of a photo that are converted together
 
 
 class Preparation(Protocol):
@@ -107,9 +108,12 @@ def white(photo: Photo) -> np.float32:
 def resize_photo(photo: Photo, shape: tuple[int, int], interpolation: str) -> Image:
     """Resize (H, W, 3) to (height, width) in [0, 1], as `resize` of its samples divided by white.
 
-    Stored samples are converted channel by channel, so that the whole photo never is.
+    Stored samples of a large photo are converted channel by channel, so that the whole of it never
+    is in memory.
     """
     if photo.dtype.kind == "f":
         return resize(np.asarray(photo, np.float32), shape, interpolation)
+    if photo.size <= _AT_ONCE:
+        return resize(np.divide(photo, white(photo), dtype=np.float32), shape, interpolation)
     channels = (np.divide(photo[..., index], white(photo), dtype=np.float32) for index in range(3))
     return np.stack([resize(channel, shape, interpolation) for channel in channels], axis=-1)

@@ -198,8 +198,12 @@ def test_batching_does_not_change_results():
     image, depth, mask = scene(1)
     masks = [mask, np.roll(mask, 9, 1), np.zeros_like(mask), np.roll(mask, -9, 0), 1 - mask]
     net = network("completion", noise=0.2)
-    one = Refiner(net, RefineSettings(batch_size=1)).refine_instances(image, depth, masks)
-    all_ = Refiner(net, RefineSettings(batch_size=5)).refine_instances(image, depth, masks)
+    one = Refiner(net, RefineSettings(batch_size=1, precision="fp32")).refine_instances(
+        image, depth, masks
+    )
+    all_ = Refiner(net, RefineSettings(batch_size=5, precision="fp32")).refine_instances(
+        image, depth, masks
+    )
     np.testing.assert_allclose(one.depth, all_.depth, atol=1e-4)
 
 

@@ -162,3 +162,36 @@ def test_a_photo_as_it_is_stored_gives_what_its_floats_give(kind):
         refiner.refine(floats, depth, mask).depth,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_without_layers_the_depth_is_that_with_layers(several):
+    """The parts that are left out are those in which nothing changes."""
+    instances = np.zeros((300, 470), np.int32)
+    instances[40:120, 60:200] = 1
+    instances[200:215, 20:460] = 2  # a thin one, over several cells
+    instances[90:240, 300:380] = 3
+    depth = slope(*instances.shape) + (instances > 0)
+    depth[10:20, 5:300] = np.nan
+    image = np.zeros((*depth.shape, 3), np.float32)
+
+    class Pulled(torch.nn.Module):
+        def forward(self, depth, mask, rgb):
+            return depth + 1.5 * mask - 0.7
+
+    def result(layers):
+        settings = RefineSettings(
+            layers=layers, windows=several, working_size=160, min_instance_share=0, device="cpu"
+        )
+        refiner = Refiner(Pulled(), settings)
+        if several:
+            return refiner.refine_instances(image, depth, instances)
+        return refiner.refine(image, depth, (instances == 3).astype(np.float32))
+
+    whole, only = result(True), result(False)
+    assert only.changed.any()
+    assert not only.changed.all()
+    for name in ("depth", "mask", "changed"):
+        np.testing.assert_array_equal(getattr(only, name), getattr(whole, name))
+    np.testing.assert_array_equal(only.foreground, depth)
+    np.testing.assert_array_equal(only.background, depth)
