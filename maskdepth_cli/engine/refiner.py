@@ -199,13 +199,19 @@ class Refiner:
         mask = batch(guide.small for guide in guides if guide.small is not None)[:, None]
         depth = batch(scaled.small[place] for place in places)[:, None]  # (N, 1, h, w)
         colour = batch(rgb[place] for place in places).permute(0, 3, 1, 2)  # (N, 3, h, w)
+        inputs = depth, mask, colour
+        if self.layered:
+            inputs = (
+                depth.repeat(2, 1, 1, 1),
+                torch.cat([mask, 1 - mask]),
+                colour.repeat(2, 1, 1, 1),
+            )
         step = items_at_once(self.device, mask.shape[-2:])
         parts = []
         with torch.inference_mode(), autocast(self.device, self.dtype):
-            for side in (mask, 1 - mask) if self.layered else (mask,):
-                for inputs in zip(*(x.split(step) for x in (depth, side, colour)), strict=True):
-                    # The initial range bounds layers: no negative inverse depth from a residual.
-                    parts.append(self.network(*inputs).float().clamp(0, DEPTH_RANGE).cpu())
+            for batch_inputs in zip(*(x.split(step) for x in inputs), strict=True):
+                # The initial range bounds layers: no negative inverse depth from a residual.
+                parts.append(self.network(*batch_inputs).float().clamp(0, DEPTH_RANGE).cpu())
         arrays = torch.cat(parts).numpy()[:, 0]
         foreground = arrays[: len(guides)]
         background = arrays[len(guides) :] if self.layered else foreground

@@ -11,7 +11,7 @@ from maskdepth_cli.networks.refinement import STRIDE
 from maskdepth_cli.types import Mask
 
 MARGIN = 32  # pixels of context around the mask, at working size
-WORTHWHILE = 0.7  # a window that takes more of the image than this is the whole image
+WORTHWHILE = 0.8  # a window that takes more of the image than this is the whole image
 
 Place = tuple[slice, slice]  # rows and columns of an array (H, W)
 EVERYWHERE: Place = (slice(None), slice(None))

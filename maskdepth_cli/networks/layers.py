@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,13 @@ _ONEDNN_NAMES: dict[type[nn.Module], tuple[str, str]] = {
     nn.GELU: ("gelu", "none"),
     nn.ReLU: ("relu", ""),
 }
+
+# For both pixels that one is doubled to: by how much the neighbour before, itself and the neighbour
+# after come from the pixel before, the pixel itself and the one after.
+_TAPS = (
+    ((0.75, 0.25, 0), (0.25, 0.75, 0), (0, 0.75, 0.25)),
+    ((0.25, 0.75, 0), (0, 0.75, 0.25), (0, 0.25, 0.75)),
+)
 
 
 class Activated(nn.Sequential):
@@ -90,6 +97,73 @@ def upsample(x: Tensor) -> Tensor:
         after.select(axis, last).copy_(x.select(axis, last))
         x = doubled.flatten(axis, axis + 1)
     return x.permute(0, 3, 1, 2)
+
+
+class JoiningHead(nn.Sequential):
+    """Doubles coarse features, joins fine ones to them, convolves 3x3, and activates with ReLU.
+
+    Where nothing is trained on the CPU the joined features, the largest of the network, are never
+    made: what the coarse ones contribute is computed before they are doubled.
+
+    Parameters
+    ----------
+    coarse, fine : int
+        Channels at half and at full resolution; 0 fine ones are none.
+    channels : int
+        Of the result.
+    """
+
+    def __init__(self, coarse: int, fine: int, channels: int) -> None:
+        super().__init__(nn.Conv2d(coarse + fine, channels, 3, padding=1), nn.ReLU())
+
+    def forward(self, coarse: Tensor, fine: Tensor | None) -> Tensor:  # type: ignore[override]
+        """Return (B, channels, 2H, 2W) from (B, coarse, H, W) and (B, fine, 2H, 2W)."""
+        convolution = cast(nn.Conv2d, self[0])
+        dtype = _fused_type(coarse)
+        if dtype is None:
+            features = upsample(coarse)
+            joined = features if fine is None else torch.cat([features, fine], dim=1)
+            return functional.relu(convolution(joined))
+        weight = convolution.weight.to(dtype)
+        bias = cast(Tensor, convolution.bias).to(dtype)
+        split = coarse.shape[1]
+        result = convolve_upsampled(coarse.to(dtype), weight[:, :split])
+        if fine is None:
+            result += bias.view(-1, 1, 1)
+        else:
+            result += functional.conv2d(fine, weight[:, split:], bias, padding=1)
+        return result.relu_()
+
+
+def convolve_upsampled(x: Tensor, weight: Tensor) -> Tensor:
+    """Convolve `upsample` (x) with zeros around it, without making it.
+
+    A pixel of the doubled image and its neighbours come from 3x3 pixels of the image: a kernel of
+    this size for each of the four places in a doubled pixel. Pixels at the border, where `upsample`
+    repeats the edge and the convolution meets zeros, are made from doubled strips.
+
+    Parameters
+    ----------
+    x : Tensor
+        (B, C, H, W), sides of at least 2.
+    weight : Tensor
+        (O, C, 3, 3), of the type of ``x``.
+
+    Returns
+    -------
+    Tensor
+        (B, O, 2H, 2W).
+    """
+    taps = x.new_tensor(_TAPS, dtype=torch.float32)
+    kernels = torch.einsum("ocij,aiy,bjx->abocyx", weight.float(), taps, taps)
+    places = functional.conv2d(x, kernels.flatten(0, 2).to(x.dtype), padding=1)
+    result = places.permute(0, 2, 3, 1).unflatten(-1, (2, 2, -1))  # (B, H, W, 2, 2, O)
+    result = result.transpose(2, 3).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    for axis in (-2, -1):
+        for near, far in ((0, 0), (x.shape[axis] - 2, 2 * x.shape[axis] - 2)):
+            strip = functional.conv2d(upsample(x.narrow(axis, near, 2)), weight, padding=1)
+            result.narrow(axis, far, 2).copy_(strip.narrow(axis, far - 2 * near, 2))
+    return result
 
 
 def lowest_around(x: Tensor, radius: int) -> Tensor:

@@ -10,7 +10,7 @@ from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import RefinementConfig
 from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
-from maskdepth_cli.networks.layers import Activated, lowest_around, upsample
+from maskdepth_cli.networks.layers import Activated, JoiningHead, lowest_around
 
 DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
 STRIDE = 32  # of the coarsest level
@@ -47,9 +47,7 @@ class RefinementNetwork(nn.Module):
         self.decoder = FusionDecoder(config.embed_dims, channels)
         self.low_level = LowLevelEncoder(config.low_level_half, config.low_level_full)
         self.half_head = nn.Conv2d(channels + config.low_level_half, channels // 2, 3, padding=1)
-        self.full_head = Activated(
-            nn.Conv2d(channels // 2 + config.low_level_full, head, 3, padding=1), nn.ReLU()
-        )
+        self.full_head = JoiningHead(channels // 2, config.low_level_full, head)
         self.output = nn.Conv2d(head, 1, 1)
         if config.form == "completion":
             self.revision = Activated(  # residual, and logit of change
@@ -92,9 +90,8 @@ class RefinementNetwork(nn.Module):
     def _features(self, depth_mask: Tensor, rgb_mask: Tensor) -> Tensor:
         fused = self.decoder(self.encoder(depth_mask - 0.5, rgb_mask))  # (B, C, H/2, W/2)
         half, full = self.low_level(depth_mask)
-        features = upsample(functional.relu(self.half_head(torch.cat([fused, half], dim=1))))
-        features = features if full is None else torch.cat([features, full], dim=1)
-        result: Tensor = self.full_head(features)  # (B, head, H, W)
+        features = functional.relu(self.half_head(torch.cat([fused, half], dim=1)))
+        result: Tensor = self.full_head(features, full)  # (B, head, H, W)
         return result
 
     def _layer(self, features: Tensor, depth: Tensor, mask: Tensor) -> Tensor:
