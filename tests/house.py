@@ -18,6 +18,7 @@ from maskdepth_cli.files.atomic import atomic_write
 class Reverser:
     folder: Path
     batch_size: int = 1
+    at_once: int = 1
     loaded: list[str] = field(default_factory=list)
     computed: list[int] = field(default_factory=list)
     alive: int = 0

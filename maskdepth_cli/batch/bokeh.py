@@ -107,7 +107,7 @@ class BokehWorker:
         The target folder.
     """
 
-    batch_size = 1
+    batch_size = at_once = 1
 
     def __init__(self, request: BokehRequest, layered: LayeredRun, folder: Path) -> None:
         self._request = request

@@ -67,6 +67,8 @@ class InitialWorker:
         Photos predicted at once.
     """
 
+    at_once = 1
+
     def __init__(
         self,
         frames: Frames,
@@ -132,7 +134,7 @@ class MethodWorker:
         What is done to the masks that guide the method; the metrics keep the true ones.
     """
 
-    batch_size = 1
+    batch_size = at_once = 1
 
     def __init__(
         self,

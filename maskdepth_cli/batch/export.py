@@ -90,7 +90,7 @@ class ExportWorker:
         The target folder.
     """
 
-    batch_size = 1
+    batch_size = at_once = 1
 
     def __init__(self, request: ExportRequest, layered: LayeredRun, folder: Path) -> None:
         self._request = request

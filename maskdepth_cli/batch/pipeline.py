@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,12 +22,17 @@ PIXELS_IN_FLIGHT = 48_000_000
 class Worker(Protocol[Loaded, Result]):
     """What a command does with one photo, in three steps.
 
-    `load` and `save` run in several threads at once; `compute` runs in the caller's thread only.
+    `load` and `save` run in several threads at once, `compute` in as many as `at_once` says, and
+    where that is 1 in the caller's thread.
     """
 
     @property
     def batch_size(self) -> int:
         """The most photos that one `compute` call can take."""
+
+    @property
+    def at_once(self) -> int:
+        """The most `compute` calls that may run at the same time."""
 
     def load(self, job: Job) -> Loaded:
         """Read a job's files into arrays."""
@@ -56,6 +61,7 @@ class _Flight(Generic[Loaded, Result]):
     job: Job
     pixels: int
     loading: Future[tuple[Loaded, float]] | None
+    computing: Future[None] | None = None
     saving: Future[tuple[Mapping[str, Any], float]] | None = None
     seconds: float = 0.0
     error: Exception | None = None
@@ -63,6 +69,22 @@ class _Flight(Generic[Loaded, Result]):
     def done(self) -> bool:
         """Return whether nothing is left to wait for."""
         return self.error is not None or (self.saving is not None and self.saving.done())
+
+    def next_step(self) -> Future[Any]:
+        """Return what to wait for once the job has left the loading queue."""
+        step = self.saving or self.computing
+        assert step is not None
+        return step
+
+
+class _Inline(Executor):
+    """Does at once, in the caller's thread, what is submitted."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call ``fn``; what it raises goes to the caller."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
 
 
 def run_pipeline(
@@ -76,7 +98,8 @@ def run_pipeline(
     """Send jobs through load, compute and save; yield an outcome for each, in the jobs' order.
 
     Reader threads load ahead of the computation and writer threads save behind it; both distances
-    are bounded, so memory does not depend on the number of jobs.
+    are bounded, so memory does not depend on the number of jobs. Several photos are computed side
+    by side where the worker can.
 
     Parameters
     ----------
@@ -117,21 +140,39 @@ class _Line(Generic[Loaded, Result]):
         self._next: tuple[Job, int] | None = None
         self._worker = worker
         self._pixels = pixels
-        self._ahead = threads + worker.batch_size
+        self._ahead = threads + worker.batch_size * worker.at_once
         self._loading: deque[_Flight[Loaded, Result]] = deque()
         self._saving: deque[_Flight[Loaded, Result]] = deque()
+        self._computing: set[Future[None]] = set()
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self._computers: Executor = _Inline()
+        if worker.at_once > 1:
+            self._computers = ThreadPoolExecutor(worker.at_once, thread_name_prefix="compute")
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="write")
 
     def advance(self) -> bool:
-        """Compute the next batch and start to save it; return False at the end of the jobs."""
+        """Start to compute a batch, or wait for one; return False when there is none."""
         self._admit()
-        if not self._loading:
-            return False
+        if self._loading and len(self._computing) < self._worker.at_once:
+            batch = list(self._take(self._worker.batch_size))
+            self._saving.extend(batch)
+            computing = self._computers.submit(self._compute_and_save, batch)
+            for flight in batch:
+                flight.computing = computing
+            self._computing.add(computing)
+        elif self._computing:
+            wait(self._computing, return_when=FIRST_COMPLETED)
+        ended = {computing for computing in self._computing if computing.done()}
+        self._computing -= ended
+        for computing in ended:
+            computing.result()  # what no job is to blame for goes to the caller
+        return bool(self._loading or self._computing or self._next)
+
+    def _compute_and_save(self, flights: list[_Flight[Loaded, Result]]) -> None:
+        """Turn photos into results and hand these to the writers; errors stay with their jobs."""
         batch: list[_Flight[Loaded, Result]] = []
         arrays: list[Loaded] = []
-        for flight in self._take(self._worker.batch_size):
-            self._saving.append(flight)
+        for flight in flights:
             assert flight.loading is not None
             loading, flight.loading = flight.loading, None  # its arrays must not outlive this batch
             try:
@@ -147,7 +188,6 @@ class _Line(Generic[Loaded, Result]):
                 flight.error = result
             else:
                 flight.saving = self._writers.submit(_timed, self._worker.save, flight.job, result)
-        return True
 
     def finished(self, *, everything: bool) -> Iterator[Outcome]:
         """Yield outcomes in order: those that are there, or all; too long a queue is waited for."""
@@ -156,6 +196,8 @@ class _Line(Generic[Loaded, Result]):
         ):
             flight = self._saving.popleft()
             details = None
+            if flight.computing:
+                flight.computing.result()
             if flight.saving:
                 try:
                     details, seconds = flight.saving.result()
@@ -175,6 +217,7 @@ class _Line(Generic[Loaded, Result]):
         """Wait for the threads; nothing half written stays behind."""
         self.drop_unsaved()
         self._readers.shutdown(wait=True, cancel_futures=True)
+        self._computers.shutdown(wait=True)
         self._writers.shutdown(wait=True, cancel_futures=True)
 
     def _admit(self) -> None:
@@ -189,7 +232,7 @@ class _Line(Generic[Loaded, Result]):
             while (weight := self._weight()) and weight + pixels > PIXELS_IN_FLIGHT:
                 if self._loading:
                     return
-                pending = [f.saving for f in self._saving if f.saving and not f.done()]
+                pending = [flight.next_step() for flight in self._saving if not flight.done()]
                 wait(pending, return_when=FIRST_COMPLETED)
             loading = self._readers.submit(_timed, self._worker.load, job)
             self._loading.append(_Flight(job, pixels, loading))

@@ -143,9 +143,11 @@ def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
     plan = gather(request.inputs, [], layout, options.folder, dry_run=options.dry_run)
     plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
+    photos = len(plan.jobs)
+
     def make_worker() -> PredictWorker:
         predictor = request.side.load(source, quiet=options.quiet)
-        return PredictWorker(request, options.folder, predictor, source.name)
+        return PredictWorker(request, options.folder, predictor, source.name, photos)
 
     return run(
         plan,
@@ -169,12 +171,24 @@ class PredictWorker:
         Predicts arrays.
     model
         Name of the network, noted in the files.
+    photos
+        How many the run is of: cores are divided among them.
     """
 
     def __init__(
-        self, request: PredictRequest, folder: Path, predictor: Predictor, model: str
+        self,
+        request: PredictRequest,
+        folder: Path,
+        predictor: Predictor,
+        model: str,
+        photos: int = 1,
     ) -> None:
-        self.batch_size = request.side.batch_size
+        from maskdepth_cli.engine.runtime import divide_cores
+
+        self._cores = divide_cores(predictor.device, photos)
+        self.at_once = self._cores.items
+        # Batches gain nothing on the CPU: photos side by side do, see docs/performance.md.
+        self.batch_size = 1 if self.at_once > 1 else request.side.batch_size
         self._request = request
         self._folder = folder
         self._predictor = predictor
@@ -186,6 +200,7 @@ class PredictWorker:
 
     def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
         """Predict photos; those of equal network size share batches."""
+        self._cores.take()
         return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
 
     def save(self, job: Job, result: tuple[Photo, InverseDepth]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class RefineWorker:
         Weights and settings, noted in the manifest; the weights also in the files.
     predictor
         Predicts the initial depth where the request names none.
+    photos
+        How many the run is of: cores are divided among them.
     """
 
     batch_size = 1  # a photo's masks fill the network's batches
@@ -73,7 +75,12 @@ class RefineWorker:
         method: Refiner,
         decisive: Mapping[str, Any],
         predictor: Predictor | None = None,
+        photos: int = 1,
     ) -> None:
+        from maskdepth_cli.engine.runtime import divide_cores
+
+        self._cores = divide_cores(method.device, photos)
+        self.at_once = self._cores.items
         self._request = request
         self._folder = folder
         self._method = method
@@ -100,6 +107,7 @@ class RefineWorker:
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos one after the other."""
+        self._cores.take()
         return [self._refine(photo) for photo in loaded]
 
     def _refine(self, photo: Loaded) -> Refined:

@@ -124,12 +124,14 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         decisive["initial"] = request.side.decisive(source)
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
+    photos = len(plan.jobs)  # of all shards, so that each computes as a run of the whole does
+
     def make_worker() -> RefineWorker:
         if weights_id(request.weights) != decisive["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
         method = load_refiner(request.weights, layers=request.layers, **request.settings)
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
-        return RefineWorker(request, options.folder, method, decisive, predictor)
+        return RefineWorker(request, options.folder, method, decisive, predictor, photos)
 
     return run(plan, make_worker, options, decisive, photo_pixels(request.max_megapixels))
 

@@ -86,6 +86,11 @@ class CheckedWorker(Generic[Loaded, Result]):
         """The worker's own."""
         return self._worker.batch_size
 
+    @property
+    def at_once(self) -> int:
+        """The worker's own."""
+        return self._worker.at_once
+
     def load(self, job: Job) -> Loaded:
         """Read a job's files, unless their content is that of a finished result."""
         before = self._resume.candidate(job)

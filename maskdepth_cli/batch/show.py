@@ -138,7 +138,7 @@ class ShowWorker:
         The target folder.
     """
 
-    batch_size = 1
+    batch_size = at_once = 1
 
     def __init__(self, request: ShowRequest, folder: Path) -> None:
         self._request = request

@@ -61,7 +61,7 @@ class StagedWorker(Generic[Loaded, Result]):
         self._worker = worker
         self._stage = stage
         self._folder = folder
-        self.batch_size = worker.batch_size
+        self.batch_size, self.at_once = worker.batch_size, worker.at_once
 
     def load(self, job: Job) -> Loaded:
         """Fetch a job's files and read them."""

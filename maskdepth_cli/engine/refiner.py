@@ -16,7 +16,7 @@ from maskdepth_cli.engine.runtime import autocast, items_at_once, pick_device, p
 from maskdepth_cli.engine.scaling import Scaled, scale, working_size
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image, window_around
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.networks.refinement import DEPTH_RANGE, STRIDE
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.weights.preprocessing import resize, resize_photo
 
@@ -208,7 +208,9 @@ class Refiner:
             )
         step = items_at_once(self.device, mask.shape[-2:])
         parts = []
-        with torch.inference_mode(), autocast(self.device, self.dtype):
+        # oneDNN's bfloat16 reads beyond what is one pixel wide at the coarsest level (torch 2.13).
+        dtype = self.dtype if mask.shape[-1] > STRIDE else None
+        with torch.inference_mode(), autocast(self.device, dtype):
             for batch_inputs in zip(*(x.split(step) for x in inputs), strict=True):
                 # The initial range bounds layers: no negative inverse depth from a residual.
                 parts.append(self.network(*batch_inputs).float().clamp(0, DEPTH_RANGE).cpu())

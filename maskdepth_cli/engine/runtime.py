@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 
@@ -78,6 +79,42 @@ def _cpu_multiplies_bfloat16() -> bool:
     tell = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
     found: dict[str, bool] = tell()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+@dataclass(frozen=True)
+class Cores:
+    """How a machine's cores are divided among items that are computed side by side.
+
+    Parameters
+    ----------
+    items : int
+        Computed at once, each in a thread that calls `take` first.
+    threads : int
+        That the network may use for each.
+    """
+
+    items: int
+    threads: int
+
+    def take(self) -> None:
+        """Limit this thread's networks to its share."""
+        if self.items > 1 and torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)  # of the thread that calls, not of the others
+
+
+def divide_cores(device: torch.device, items: int) -> Cores:
+    """Divide the CPU's cores among items: networks gain more from these than from threads.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where networks run; a GPU takes one after the other.
+    items : int
+        How many there are.
+    """
+    threads = torch.get_num_threads()
+    at_once = max(min(items, threads), 1) if device.type == "cpu" else 1
+    return Cores(at_once, threads // at_once)
 
 
 def items_at_once(device: torch.device, size: Sequence[int]) -> int:

@@ -16,7 +16,7 @@ from maskdepth_cli.files import arrays, exr, libraries
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.png import insert_text
+from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
 from maskdepth_cli.types import InverseDepth
@@ -205,7 +205,7 @@ def write_depth(
     if format == "png":
         codes, scale = quantise(values, kind)
         record |= scale.record()
-        data = _encoded_png(codes, scale.text() | _extra_text(extra))
+        data = encode_gray16(codes, scale.text() | _extra_text(extra))
     else:
         data = _FLOAT_ENCODERS[format](values, {"kind": kind, **(extra or {})})
     with atomic_write(path) as temporary:
@@ -225,14 +225,6 @@ def _extra_text(extra: Mapping[str, str | int | float] | None) -> dict[str, str]
 
 def _plain(value: str) -> bool:
     return value.isascii() and value.isprintable()
-
-
-def _encoded_png(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
-    cv2 = libraries.opencv()
-    done, encoded = cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
-        raise OutputError("OpenCV could not encode a PNG")
-    return insert_text(encoded.tobytes(), text)
 
 
 def _encoded_tiff(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:

@@ -1,10 +1,11 @@
-"""Pillow, OpenCV and tifffile, set up once: quiet, with OpenEXR, with limits that the rooms set."""
+"""Libraries for files, set up once: quiet, with OpenEXR, with limits that the rooms set."""
 
 from __future__ import annotations
 
 import logging
 import os
 import warnings
+import zlib
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -49,6 +50,19 @@ def tiff() -> ModuleType:
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     return tifffile
+
+
+@cache
+def deflate() -> Any:
+    """Return Intel's ISA-L in place of ``zlib``, or that where ISA-L has no build.
+
+    At level 1 it deflates four times as fast into as many bytes, and inflates three times as fast.
+    """
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib
+    return isal_zlib
 
 
 def allow_pixels(pixels: int) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files import libraries
 from maskdepth_cli.files.arrays import is_array_file, read_array
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.headers import MAX_MEGAPIXELS
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
 from maskdepth_cli.types import InstanceMap, Mask
 
@@ -94,9 +94,8 @@ def write_mask(path: str | Path, mask: Mask) -> None:
         If the target cannot be written.
     """
     codes = np.rint(mask * np.float32(_WHITE)).astype(np.uint16)
-    _, encoded = libraries.opencv().imencode(".png", codes)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        temporary.write_bytes(encode_gray16(codes, {}))
 
 
 def read_instance_map(

@@ -1,4 +1,4 @@
-"""The chunks of a PNG file: what no library gives, text before the pixels and a quiet stream.
+"""The chunks of a PNG file: what no library gives, quick files of 16 bits and a quiet stream.
 
 Chunk layout: W3C Portable Network Graphics specification, third edition, section 5.
 """
@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.files import libraries
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
-_HEADER_END = len(SIGNATURE) + 12 + _HEADER.size  # IHDR is the first chunk
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = (
     (0, 0, 8, 8),
@@ -24,7 +28,8 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-_LAST_FILTER = 4  # Paeth
+_UP, _LAST_FILTER = 2, 4  # the row above is subtracted; Paeth
+_STRIP = 1 << 20  # bytes that are deflated at once
 _LONGEST_CHUNK = 1 << 30
 _LONGEST_TEXT, _LONGEST_EXIF = 1 << 16, 1 << 20
 
@@ -99,12 +104,12 @@ def pixel_stream(stream: BinaryIO, facts: PngFacts) -> bytes:
 
     Raises
     ------
-    ValueError, zlib.error
+    ValueError, or the error of the library that inflates
         If a checksum is wrong, or there are fewer or more pixels than the header says.
     """
     passes = list(facts.passes())
     expected = sum(rows * length for rows, length in passes)
-    inflate, rows = zlib.decompressobj(), bytearray()
+    inflate, rows = libraries.deflate().decompressobj(), bytearray()
     header = b""
     for name, length in _chunks(stream):
         if name not in (b"IHDR", b"IDAT"):
@@ -114,7 +119,7 @@ def pixel_stream(stream: BinaryIO, facts: PngFacts) -> bytes:
             raise ValueError(f"wrong checksum in chunk {name.decode()}")
         if name == b"IHDR":
             header = data
-        else:
+        elif len(rows) <= expected:
             rows += inflate.decompress(data, expected + 1 - len(rows))
     if len(rows) != expected or not inflate.eof:
         raise ValueError("the header's size is not that of the pixel data")
@@ -134,20 +139,39 @@ def _check_filters(rows: bytearray, passes: Sequence[tuple[int, int]]) -> None:
         start += count * length
 
 
-def insert_text(encoded: bytes, text: Mapping[str, str]) -> bytes:
-    """Return a PNG file with `text` added as tEXt chunks right after its header.
+def encode_gray16(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
+    """Encode a map as a gray PNG of 16 bits, text before the pixels.
+
+    Every row is stored as its difference to the one above, which suits maps that vary smoothly:
+    measured beside OpenCV's encoder, a sixth of the time and an eighth less space
+    (docs/performance.md).
 
     Parameters
     ----------
-    encoded : bytes
-        A PNG file.
+    codes : ndarray
+        uint16 (H, W).
     text : mapping of str to str
-        Keywords (1 to 79 characters) and values, both Latin-1.
+        Keywords (1 to 79 characters) and values, both Latin-1, for tEXt chunks.
     """
-    parts: list[bytes | memoryview] = [encoded[:_HEADER_END]]
+    height, width = codes.shape
+    parts: list[bytes | memoryview] = [SIGNATURE]
+    parts += _chunk(b"IHDR", _HEADER.pack(width, height, 16, 0, 0, 0, 0))
     for key, value in text.items():
         parts += _chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1"))
-    return b"".join([*parts, memoryview(encoded)[_HEADER_END:]])
+    deflate = libraries.deflate().compressobj(1)
+    above = np.zeros(2 * width, np.uint8)
+    step = max(_STRIP // (2 * width), 1)
+    for start in range(0, height, step):
+        samples = codes[start : start + step].astype(">u2").view(np.uint8)  # (rows, 2 W)
+        rows = np.empty((len(samples), 1 + 2 * width), np.uint8)
+        rows[:, 0] = _UP
+        np.subtract(samples[0], above, out=rows[0, 1:])
+        np.subtract(samples[1:], samples[:-1], out=rows[1:, 1:])
+        above = samples[-1]
+        if data := deflate.compress(rows):
+            parts += _chunk(b"IDAT", data)
+    parts += _chunk(b"IDAT", deflate.flush())
+    return b"".join([*parts, *_chunk(b"IEND", b"")])
 
 
 def _chunk(name: bytes, data: bytes | memoryview) -> tuple[bytes, bytes, bytes | memoryview, bytes]:

@@ -347,3 +347,21 @@ def test_bfloat16_changes_a_refinement_by_less_than_half_a_percent_of_the_range(
     )
     difference = np.abs(rounded - exact) / np.ptp(depth)
     assert 0 < np.percentile(difference, 99.9) < 0.005
+
+
+@pytest.mark.parametrize("width", [1, 20, 32])
+def test_narrow_photos_are_refined_in_full_precision(width):
+    """Where the coarsest level is one pixel wide oneDNN's bfloat16 reads what is not its own."""
+    image, depth, _ = scene(3, 320, 240)
+    middle = slice(120 - width // 2, 120 - width // 2 + width)
+    image, depth = image[:, middle], depth[:, middle]
+    mask = np.zeros_like(depth)
+    mask[100:180] = 1
+
+    def result(precision):
+        settings = RefineSettings(precision=precision, device="cpu")
+        return Refiner(network("completion", noise=0.2), settings).refine(image, depth, mask)
+
+    half, full = result("bf16"), result("fp32")
+    for name in ("depth", "foreground", "background"):
+        np.testing.assert_allclose(getattr(half, name), getattr(full, name), atol=1e-5)
