@@ -193,10 +193,12 @@ def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
         rows = slice(start, start + step)
         with np.errstate(invalid="ignore"):
             change = np.abs(refined.depth[rows] - initial[rows])
-        known = change[np.isfinite(change)]
-        largest = max(largest, float(known.max(initial=0)))
-        total += float(known.sum(dtype=np.float64))
-        count += known.size
+        known = np.isfinite(change)
+        if not known.all():
+            change = change[known]
+        largest = max(largest, float(change.max(initial=0)))
+        total += float(change.sum(dtype=np.float64))
+        count += change.size
     if not count:
         return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
     return {

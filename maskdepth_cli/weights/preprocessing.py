@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,16 +88,33 @@ class Preprocessing:
 def resize(
     array: NDArray[np.float32], shape: tuple[int, int], interpolation: str
 ) -> NDArray[np.float32]:
-    """Resize (H, W) or (H, W, C) to (height, width); ``area`` means linear where it grows."""
+    """Resize (H, W) or (H, W, C) to (height, width).
+
+    ``area`` averages, by halves as far as that goes, since OpenCV does these ten times as fast; it
+    means linear where it grows.
+    """
     import cv2
 
-    if array.shape[:2] == shape:
-        return array
-    mode = cv2.INTER_CUBIC
-    if interpolation == "area":
+    if interpolation != "area":
+        mode = cv2.INTER_CUBIC
+    else:
+        array = _halved(array, shape)
         shrinks = array.shape[0] * array.shape[1] > shape[0] * shape[1]
         mode = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    if array.shape[:2] == shape:
+        return array
     return np.asarray(cv2.resize(array, shape[::-1], interpolation=mode), np.float32)
+
+
+def _halved(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Average squares of four pixels while what is left is not smaller than ``shape``."""
+    import cv2
+
+    height, width = array.shape[:2]
+    while height % 2 == width % 2 == 0 and height >= 2 * shape[0] and width >= 2 * shape[1]:
+        height, width = height // 2, width // 2
+        array = cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
+    return array
 
 
 def white(photo: Photo) -> np.float32:
@@ -108,9 +125,11 @@ def white(photo: Photo) -> np.float32:
 def resize_photo(photo: Photo, shape: tuple[int, int], interpolation: str) -> Image:
     """Resize (H, W, 3) to (height, width) in [0, 1], as `resize` of its samples divided by white.
 
-    Stored samples of a large photo are converted channel by channel, so that the whole of it never
-    is in memory.
+    Stored samples are halved as they are, to whole numbers, and those of a photo that is large
+    even then are converted channel by channel, so that the whole of it never is in memory.
     """
+    if interpolation == "area":
+        photo = _halved(photo, shape)
     if photo.dtype.kind == "f":
         return resize(np.asarray(photo, np.float32), shape, interpolation)
     if photo.size <= _AT_ONCE:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskdepth_cli.weights.preprocessing import HALF, Preprocessing
+from maskdepth_cli.weights.preprocessing import HALF, Preprocessing, resize, resize_photo
 from maskdepth_cli.weights.registry import require_entry
 
 # (width, height) of the photo; (width, height) in the network, worked out by hand from the rule:
@@ -53,3 +53,24 @@ def test_constant_photos_are_normalised_per_channel() -> None:
     assert prepared.shape == (3, 288, 384)
     np.testing.assert_allclose(prepared.amax((1, 2)), [0, 1, -1], atol=1e-5)
     np.testing.assert_allclose(prepared.amin((1, 2)), [0, 1, -1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [((48, 64), (6, 8)), ((48, 64), (12, 32)), ((50, 60), (25, 30)), ((45, 63), (15, 21))],
+)
+def test_area_averages_the_pixels_that_fall_into_one(size, smaller) -> None:
+    photo = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
+    blocks = photo.reshape(smaller[0], size[0] // smaller[0], smaller[1], size[1] // smaller[1], 3)
+    means = blocks.mean((1, 3))
+    np.testing.assert_allclose(resize(photo, smaller, "area"), means, atol=1e-6)
+    np.testing.assert_allclose(resize_photo(photo, smaller, "area"), means, atol=1e-6)
+    stored = np.rint(photo * 255).astype(np.uint8)
+    found = resize_photo(stored, smaller, "area")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, means, atol=(0.5 + 0.5 + 3 * 0.5) / 255)  # 3 halvings
+
+
+def test_area_keeps_the_mean_of_sizes_that_do_not_divide() -> None:
+    map_ = np.random.default_rng(1).random((1224, 1632), dtype=np.float32)
+    assert resize(map_, (384, 512), "area").mean() == pytest.approx(map_.mean(), abs=1e-5)
