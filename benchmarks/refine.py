@@ -3,8 +3,9 @@
     python benchmarks/refine.py [PART ...] [--json FILE]
 
 All figures of a part come from one run, so that their ratios hold however busy the machine is.
-Networks other than `tiny` and `lite` have random weights: they cost what trained ones do. The
-network-only rate of a folder is what the same networks reach on inputs that wait in memory.
+Networks other than `tiny` and `lite` have random weights: they cost what trained ones do. A folder
+is compared with what `Predictor` and `Refiner` reach on arrays that wait in memory, and with their
+networks' forward passes alone, both with as many photos at once as the command takes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ import torch
 from maskdepth_cli import load_predictor, load_refiner
 from maskdepth_cli.engine.predictor import Predictor
 from maskdepth_cli.engine.refiner import Refiner
-from maskdepth_cli.engine.runtime import autocast
+from maskdepth_cli.engine.runtime import autocast, divide_cores
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.depths import write_depth
 from maskdepth_cli.networks.config import SIZES, RefinementConfig
@@ -85,7 +87,7 @@ def seconds(work: Callable[[], Any], repeats: int = 5) -> float:
 def small_refiner(precision: str) -> Refiner:
     """Build a refiner of size small with random weights."""
     config = RefinementConfig(**{**vars(SIZES["small"]), "form": "completion"})
-    return Refiner(RefinementNetwork(config), RefineSettings(precision=precision))
+    return Refiner(RefinementNetwork(config), RefineSettings(precision=precision, layers=False))
 
 
 def single() -> Figures:
@@ -95,12 +97,14 @@ def single() -> Figures:
     figures = {}
     for precision in ("auto", "fp32", "bf16"):
         for name, refiner in (
-            ("tiny", load_refiner("tiny", precision=precision)),
+            ("tiny", load_refiner("tiny", precision=precision, layers=False)),
             ("small", small_refiner(precision)),
         ):
             figures[f"refine {name} {precision}, s"] = seconds(
                 partial(refiner.refine, photo, depth, mask)
             )
+    whole = load_refiner("tiny")
+    figures["refine tiny auto, both layers, s"] = seconds(partial(whole.refine, photo, depth, mask))
     lite = load_predictor("lite")
     figures["predict lite, s"] = seconds(lambda: lite.predict(photo))
     large = Predictor(dpt_large(), require_entry("dpt-large").preprocessing)
@@ -109,7 +113,7 @@ def single() -> Figures:
         own = figures[f"refine {name} auto, s"]
         figures[f"{name} / dpt-large (0.2)"] = own / figures["predict dpt-large, s"]
         figures[f"{name} / lite (4)"] = own / figures["predict lite, s"]
-    tiny = load_refiner("tiny")
+    tiny = load_refiner("tiny", layers=False)
     for megapixels, size in SIDES.items():
         photo, depth, ids = scene(size, 1)
         mask = (ids > 0).astype(np.float32)
@@ -123,7 +127,7 @@ def instances() -> Figures:
     """Time and ratio by the number of instances, 2 megapixels."""
     figures, one = {}, 0.0
     for windows in (True, False):
-        refiner = load_refiner("tiny", min_instance_share=0.0, windows=windows)
+        refiner = load_refiner("tiny", layers=False, min_instance_share=0.0, windows=windows)
         for count in (1, 4, 16, 64) if windows else (1, 16):
             photo, depth, ids = scene(TWO_MEGAPIXELS, count)
             label = f"{count} instances" + ("" if windows else ", no windows")
@@ -151,10 +155,11 @@ def write_album(root: Path, size: tuple[int, int], photos: int, masks: int) -> N
             cv2.imwrite(str(root / f"masks/{name}/{number:03d}.png"), mask)
 
 
-def command(root: Path, *options: str) -> tuple[float, float]:
+def command(root: Path, *, given: bool = True) -> tuple[float, float]:
     """Run `maskdepth refine` in a fresh process; return seconds and peak gigabytes."""
     arguments = ["refine", str(root / "photos"), "--masks", str(root / "masks"), "-q"]
-    arguments += ["--depths", str(root / "depths"), "-o", str(root / "out"), *options]
+    arguments += ["--depths", str(root / "depths")] if given else ["--model", "lite"]
+    arguments += ["-o", str(root / "out"), "--overwrite"]
     start = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-c", _CHILD, *arguments], check=True, stdout=subprocess.PIPE, text=True
@@ -176,32 +181,77 @@ def memory() -> Figures:
     return figures
 
 
+def side_by_side(work: Callable[[], Any], items: int = 24) -> float:
+    """Return the seconds an item that `work` takes as the command does it: one a core at once."""
+    cores = divide_cores(torch.device("cpu"), items)
+
+    def one(_: int) -> None:
+        cores.take()
+        work()
+
+    with ThreadPoolExecutor(cores.items) as pool:
+        list(pool.map(one, range(cores.items)))
+        start = time.perf_counter()
+        list(pool.map(one, range(items)))
+        return (time.perf_counter() - start) / items
+
+
+def forward_passes(networks: Sequence[Any], work: Callable[[], Any]) -> Callable[[], None]:
+    """Return what calls the networks as `work` does, on the same inputs, and nothing else."""
+    calls: list[tuple[Any, tuple[Any, ...]]] = []
+    hooks = [
+        network.register_forward_pre_hook(lambda module, inputs: calls.append((module, inputs)))
+        for network in networks
+    ]
+    work()
+    for hook in hooks:
+        hook.remove()
+    device, dtype = torch.device("cpu"), load_refiner("tiny").dtype
+
+    def again() -> None:
+        with torch.inference_mode():
+            for module, inputs in calls:
+                half = dtype if isinstance(module, RefinementNetwork) else None
+                with autocast(device, half):
+                    module(*inputs)
+
+    return again
+
+
 def folder(photos: int) -> Figures:
-    """Rate of a folder against that of the network alone."""
-    refiner = load_refiner("tiny")
-    mask = torch.zeros(1, 1, 480, 640)
-    mask[..., 120:360, 160:480] = 1
-    inputs = torch.rand(1, 1, 480, 640) * 10, torch.rand(1, 3, 480, 640)
+    """Rate of a folder beside that of its networks, with and without depth maps that are there."""
+    refiner, lite = load_refiner("tiny", layers=False), load_predictor("lite")
+    photo, depth, ids = scene(TWO_MEGAPIXELS, 1)
+    mask = (ids > 0).astype(np.float32)
 
-    def network() -> None:
-        with torch.inference_mode(), autocast(refiner.device, refiner.dtype):
-            for side in (mask, 1 - mask):
-                refiner.network(inputs[0], side, inputs[1])
+    def refine() -> None:
+        refiner.refine(photo, depth, mask)
 
+    def both() -> None:
+        refiner.refine(photo, lite.predict(photo), mask)
+
+    figures: Figures = {"photos": photos}
     with tempfile.TemporaryDirectory() as root:
         write_album(Path(root), TWO_MEGAPIXELS, photos, 1)
-        before = seconds(network, 10)
-        few = command(Path(root), "--overwrite", "--dry-run")[0]  # start-up and planning
-        taken = command(Path(root), "--overwrite")[0]
-        after = seconds(network, 10)
-    alone = (before + after) / 2
-    return {
-        "photos": photos,
-        "whole command, s a photo": taken / photos,
-        "start-up and planning, s": few,
-        "network alone, s a photo": alone,
-        "folder / network rate (0.85)": alone * photos / taken,
-    }
+        write_album(Path(root) / "few", TWO_MEGAPIXELS, 4, 1)
+        for case, work, given in (("predicted", both, False), ("given", refine, True)):
+            passes = forward_passes([refiner.network, lite.network], work)
+            alone, in_memory = [side_by_side(passes)], [side_by_side(work)]
+            few = command(Path(root) / "few", given=given)[0]
+            whole = command(Path(root), given=given)[0]
+            alone.append(side_by_side(passes))
+            in_memory.append(side_by_side(work))
+            each = (whole - few) / (photos - 4)
+            figures |= {
+                f"depth {case}: whole command, s a photo": whole / photos,
+                f"depth {case}: start-up left aside": each,
+                f"depth {case}: arrays in memory": sum(in_memory) / 2,
+                f"depth {case}: forward passes": sum(alone) / 2,
+                f"depth {case}: rate / in memory (0.85)": sum(in_memory) / 2 / each,
+                f"depth {case}: with start-up": sum(in_memory) / 2 * photos / whole,
+                f"depth {case}: rate / forward passes": sum(alone) / 2 / each,
+            }
+    return figures
 
 
 def startup() -> Figures:
@@ -239,7 +289,7 @@ def main() -> None:
         report[name] = parts[name]()
         print(f"\n{name}")
         for label, value in report[name].items():
-            print(f"  {label:36}{value:9.3f}", flush=True)
+            print(f"  {label:44}{value:9.3f}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
 

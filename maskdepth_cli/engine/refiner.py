@@ -16,7 +16,8 @@ from maskdepth_cli.engine.runtime import autocast, items_at_once, pick_device, p
 from maskdepth_cli.engine.scaling import Scaled, scale, working_size
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image, window_around
-from maskdepth_cli.networks.refinement import DEPTH_RANGE, STRIDE
+from maskdepth_cli.networks.config import STRIDE
+from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.weights.preprocessing import resize, resize_photo
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.refinement import DEPTH_RANGE, STRIDE
+from maskdepth_cli.networks.config import STRIDE
+from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.weights.preprocessing import resize
 

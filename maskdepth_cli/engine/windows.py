@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.networks.refinement import STRIDE
+from maskdepth_cli.networks.config import STRIDE
 from maskdepth_cli.types import Mask
 
 MARGIN = 32  # pixels of context around the mask, at working size

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 FORMS = ("plain", "completion")
+STRIDE = 32  # of the coarsest level
 LARGEST, DEEPEST = 4096, 128  # of a width or ratio, of the layers of a level
 
 

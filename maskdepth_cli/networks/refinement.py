@@ -7,13 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.config import RefinementConfig
+from maskdepth_cli.networks.config import STRIDE, RefinementConfig
 from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
 from maskdepth_cli.networks.layers import Activated, JoiningHead, lowest_around
 
 DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
-STRIDE = 32  # of the coarsest level
 RIM = 3  # pixels of the layer's rim that are not trusted before training
 TRUST_PRIOR = 3.0  # logit of trust: + inside the eroded layer, - on its rim
 CHANGE_PRIOR = 4.0  # logit of change before training: the completion is taken nearly whole

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskdepth_cli.networks.config import SIZES
+from maskdepth_cli.networks.config import SIZES, STRIDE
 from maskdepth_cli.networks.decoder import LowLevelEncoder, ResidualUnit
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
 from maskdepth_cli.networks.layers import upsample
 from maskdepth_cli.networks.refinement import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD
 
-STRIDE = 32
 LINEAR = 768  # channels that each level is projected to before its convolution
 CHANNELS = 256
 LOW_LEVEL = 64
