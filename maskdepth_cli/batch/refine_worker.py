@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -66,8 +66,6 @@ class RefineWorker:
         How many the run is of: cores are divided among them.
     """
 
-    batch_size = 1  # a photo's masks fill the network's batches
-
     def __init__(
         self,
         request: RefineRequest,
@@ -81,6 +79,8 @@ class RefineWorker:
 
         self._cores = divide_cores(method.device, photos)
         self.at_once = self._cores.items
+        # Small photos fill a GPU only together; on the CPU batches gain nothing.
+        self.batch_size = 1 if method.device.type == "cpu" else method.settings.batch_size
         self._request = request
         self._folder = folder
         self._method = method
@@ -106,20 +106,31 @@ class RefineWorker:
         return Loaded(image, depth, mask=masks[0])
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
-        """Refine photos one after the other."""
+        """Refine photos; those with one mask share batches, and so do those to be predicted."""
         self._cores.take()
-        return [self._refine(photo) for photo in loaded]
+        initial = self._initial(loaded)
+        alone = [
+            (photo.image, depth, photo.mask)
+            for photo, depth in zip(loaded, initial, strict=True)
+            if photo.mask is not None
+        ]
+        together = iter(self._method.refine_many(alone))
+        results = []
+        for photo, depth in zip(loaded, initial, strict=True):
+            if photo.instances is None:
+                result = next(together)
+            else:
+                result = self._method.refine_instances(photo.image, depth, photo.instances)
+            results.append(Refined(photo, depth, result))
+        return results
 
-    def _refine(self, photo: Loaded) -> Refined:
-        initial = photo.depth
-        if initial is None:
-            assert self._predictor is not None
-            initial = self._predictor.predict(photo.image)
-        if photo.mask is not None:
-            return Refined(photo, initial, self._method.refine(photo.image, initial, photo.mask))
-        assert photo.instances is not None
-        result = self._method.refine_instances(photo.image, initial, photo.instances)
-        return Refined(photo, initial, result)
+    def _initial(self, loaded: Sequence[Loaded]) -> list[InverseDepth]:
+        """Return the depth maps that were read, and predict the others."""
+        missing = [photo.image for photo in loaded if photo.depth is None]
+        predicted: Iterator[InverseDepth] = iter(())
+        if self._predictor is not None and missing:
+            predicted = iter(self._predictor.predict_many(missing))
+        return [next(predicted) if photo.depth is None else photo.depth for photo in loaded]
 
     def save(self, job: Job, result: Refined) -> dict[str, Any]:
         """Write the layers and the preview, then the refined depth."""

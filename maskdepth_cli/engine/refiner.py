@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +28,19 @@ Layers = tuple[InverseDepth, InverseDepth]  # foreground and background of a win
 
 
 @dataclass(frozen=True)
+class _Scene:
+    """A photo and its depth at working size."""
+
+    rgb: Image  # (h, w, 3)
+    scaled: Scaled
+
+
+@dataclass(frozen=True)
 class _Guide:
-    """A mask on its way through the network; without a window there is nothing to refine."""
+    """A mask on its way through the network; without a scene there is nothing to refine."""
 
     mask: Mask  # of the window, at full size
+    scene: _Scene | None = None
     window: Window | None = None
     small: Mask | None = None  # of the window, at working size
 
@@ -85,16 +95,34 @@ class Refiner:
         ValueError
             The shapes do not agree.
         """
-        depth, mask = np.asarray(depth, np.float32), np.asarray(mask, np.float32)
-        layers = self.settings.layers
-        refined = RefinedDepth.unchanged(depth, mask, layers=layers)
-        for _, place, part in self._pieces(image, depth, [mask], merges=False):
-            refined.depth[place] = part.depth
-            refined.changed[place] = part.changed
-            if layers:
-                refined.foreground[place] = part.foreground
-                refined.background[place] = part.background
-        return refined
+        return self.refine_many([(image, depth, mask)])[0]
+
+    def refine_many(self, photos: Sequence[tuple[Photo, InverseDepth, Mask]]) -> list[RefinedDepth]:
+        """Refine several photos, each with one mask, as `refine` does; they share batches.
+
+        Parameters
+        ----------
+        photos : sequence of tuple
+            ``(image, depth, mask)``, of any sizes.
+        """
+        wanted = [(i, np.asarray(d, np.float32), np.asarray(m, np.float32)) for i, d, m in photos]
+        windows = self._windows and not self.settings.layers  # layers reach over all the image
+        guides = [
+            self._guide(self._scene(image, depth), depth, mask, windows=windows)
+            for image, depth, mask in wanted
+        ]
+        layers = self._layers(guides)
+        results = []
+        for index, (guide, (_, depth, mask)) in enumerate(zip(guides, wanted, strict=True)):
+            refined = RefinedDepth.unchanged(depth, mask, layers=self.settings.layers)
+            for place, part in self._parts(depth, guide, layers.get(index), merges=False):
+                refined.depth[place] = part.depth
+                refined.changed[place] = part.changed
+                if self.settings.layers:
+                    refined.foreground[place] = part.foreground
+                    refined.background[place] = part.background
+            results.append(refined)
+        return results
 
     def refine_instances(
         self, image: Photo, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
@@ -111,60 +139,63 @@ class Refiner:
         masks = instance_masks(instances, self.settings.min_instance_share)
         depth = np.asarray(depth, np.float32)
         merge = RunningMerge(depth, self.settings.merge, layers=self.settings.layers)
-        for index, place, part in self._pieces(image, depth, masks, merges=True):
-            merge.add(part, place, first=index == 0)
+        scene = self._scene(image, depth)
+        guides = (self._guide(scene, depth, mask, windows=self._windows) for mask in masks)
+        first = True
+        for group in self._groups(guides):
+            layers = self._layers(group)
+            for index, guide in enumerate(group):
+                for place, part in self._parts(depth, guide, layers.get(index), merges=True):
+                    merge.add(part, place, first=first)
+                first = False
         return merge.result
 
-    def _pieces(
-        self, image: Photo, depth: InverseDepth, masks: Iterable[Mask], *, merges: bool
-    ) -> Iterator[tuple[int, Place, RefinedDepth]]:
-        """Refine with each mask; yield its number, a place in the image, and the result there."""
+    @property
+    def _windows(self) -> bool:
+        return self.settings.windows and self.settings.keep == "band"
+
+    def _scene(self, image: Photo, depth: InverseDepth) -> _Scene | None:
+        """Bring a photo to working size; None where its depth is constant or unknown."""
         if image.shape != (*depth.shape, 3):
             raise ValueError(f"image {image.shape} and depth {depth.shape} differ in size")
         size = working_size(depth.shape, self.settings.working_size)
         scaled = scale(depth, size)
-        rgb = None if scaled is None else resize_photo(image, size, "area")
-        windows = self.settings.windows and self.settings.keep == "band"
-        windows &= merges or not self.settings.layers  # one mask's layers reach over all the image
-        guides = (self._guide(depth, mask, size, windows=windows) for mask in masks)
-        first = 0
-        for group in self._groups(guides):
-            layers = {}
-            if scaled is not None and rgb is not None:
-                layers = self._layers(rgb, scaled, group)
-            for index, guide in enumerate(group):
-                if index not in layers:
-                    unchanged = RefinedDepth.unchanged(depth, guide.mask, layers=False)
-                    yield first + index, EVERYWHERE, unchanged
-                    continue
-                assert scaled is not None
-                assert guide.window is not None
-                assert guide.small is not None
-                for place, part in composite(
-                    depth,
-                    scaled,
-                    guide.mask,
-                    guide.small,
-                    layers[index],
-                    guide.window,
-                    self.settings,
-                    merges=merges,
-                ):
-                    yield first + index, place, part
-            first += len(group)
+        return None if scaled is None else _Scene(resize_photo(image, size, "area"), scaled)
 
     def _guide(
-        self, depth: InverseDepth, mask: Mask, size: tuple[int, int], *, windows: bool
+        self, scene: _Scene | None, depth: InverseDepth, mask: Mask, *, windows: bool
     ) -> _Guide:
         if mask.shape != depth.shape:
             raise ValueError(f"mask {mask.shape} and depth {depth.shape} differ in size")
-        if mask.max() <= 0 or mask.min() >= 1:
+        if scene is None or mask.max() <= 0 or mask.min() >= 1:
             return _Guide(mask)
+        size = scene.scaled.small.shape
         small = resize(mask, size, "area")
         window = window_around(small, mask.shape) if windows else whole_image(size, mask.shape)
         if window.whole:
-            return _Guide(mask, window, small)
-        return _Guide(mask[window.full].copy(), window, small[window.small])
+            return _Guide(mask, scene, window, small)
+        return _Guide(mask[window.full].copy(), scene, window, small[window.small])
+
+    def _parts(
+        self, depth: InverseDepth, guide: _Guide, layers: Layers | None, *, merges: bool
+    ) -> Iterator[tuple[Place, RefinedDepth]]:
+        """Yield what a mask makes of parts of the image, with their places."""
+        if layers is None:
+            yield EVERYWHERE, RefinedDepth.unchanged(depth, guide.mask, layers=False)
+            return
+        assert guide.scene is not None
+        assert guide.window is not None
+        assert guide.small is not None
+        yield from composite(
+            depth,
+            guide.scene.scaled,
+            guide.mask,
+            guide.small,
+            layers,
+            guide.window,
+            self.settings,
+            merges=merges,
+        )
 
     def _groups(self, guides: Iterable[_Guide]) -> Iterator[list[_Guide]]:
         """Gather as many masks as may share a batch, or as memory allows."""
@@ -178,43 +209,44 @@ class Refiner:
         if group:
             yield group
 
-    def _layers(self, rgb: Image, scaled: Scaled, group: list[_Guide]) -> dict[int, Layers]:
+    def _layers(self, guides: Sequence[_Guide]) -> dict[int, Layers]:
         """Both layers of every mask, (h, w) in [0, 10]; windows of one size share batches."""
         shapes: dict[tuple[int, ...], list[int]] = {}
-        for index, guide in enumerate(group):
+        for index, guide in enumerate(guides):
             if guide.small is not None:
                 shapes.setdefault(guide.small.shape, []).append(index)
         layers: dict[int, Layers] = {}
         for indices in shapes.values():
-            chosen = [group[index] for index in indices]
-            layers |= zip(indices, self._run(rgb, scaled, chosen), strict=True)
+            chosen = [guides[index] for index in indices]
+            layers |= zip(indices, self._run(chosen), strict=True)
         return layers
 
-    def _run(self, rgb: Image, scaled: Scaled, guides: list[_Guide]) -> list[Layers]:
+    def _run(self, guides: Sequence[_Guide]) -> list[Layers]:
         """Both layers of masks with windows of one size."""
+        masks, depths, colours = [], [], []
+        for guide in guides:
+            assert guide.scene is not None
+            assert guide.window is not None
+            masks.append(guide.small)
+            depths.append(guide.scene.scaled.small[guide.window.small])
+            colours.append(guide.scene.rgb[guide.window.small])
 
-        def batch(arrays: Iterable[Mask]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(list(arrays))).to(self.device)
+        def batch(arrays: Sequence[Any]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(arrays)).to(self.device)
 
-        places = [guide.window.small for guide in guides if guide.window is not None]
-        mask = batch(guide.small for guide in guides if guide.small is not None)[:, None]
-        depth = batch(scaled.small[place] for place in places)[:, None]  # (N, 1, h, w)
-        colour = batch(rgb[place] for place in places).permute(0, 3, 1, 2)  # (N, 3, h, w)
-        inputs = depth, mask, colour
-        if self.layered:
-            inputs = (
-                depth.repeat(2, 1, 1, 1),
-                torch.cat([mask, 1 - mask]),
-                colour.repeat(2, 1, 1, 1),
-            )
+        mask, depth = batch(masks)[:, None], batch(depths)[:, None]  # (N, 1, h, w)
+        colour = batch(colours).permute(0, 3, 1, 2)  # (N, 3, h, w)
+        if self.layered:  # both passes
+            mask, depth = torch.cat([mask, 1 - mask]), torch.cat([depth, depth])
+            colour = torch.cat([colour, colour])
         step = items_at_once(self.device, mask.shape[-2:])
         parts = []
         # oneDNN's bfloat16 reads beyond what is one pixel wide at the coarsest level (torch 2.13).
         dtype = self.dtype if mask.shape[-1] > STRIDE else None
         with torch.inference_mode(), autocast(self.device, dtype):
-            for batch_inputs in zip(*(x.split(step) for x in inputs), strict=True):
+            for inputs in zip(*(x.split(step) for x in (depth, mask, colour)), strict=True):
                 # The initial range bounds layers: no negative inverse depth from a residual.
-                parts.append(self.network(*batch_inputs).float().clamp(0, DEPTH_RANGE).cpu())
+                parts.append(self.network(*inputs).float().clamp(0, DEPTH_RANGE).cpu())
         arrays = torch.cat(parts).numpy()[:, 0]
         foreground = arrays[: len(guides)]
         background = arrays[len(guides) :] if self.layered else foreground

@@ -365,3 +365,17 @@ def test_narrow_photos_are_refined_in_full_precision(width):
     half, full = result("bf16"), result("fp32")
     for name in ("depth", "foreground", "background"):
         np.testing.assert_allclose(getattr(half, name), getattr(full, name), atol=1e-5)
+
+
+def test_photos_refined_together_are_those_refined_alone():
+    """Of two sizes, one with nothing to do and one of constant depth among them."""
+    photos = [scene(1), scene(2), scene(3, 60, 150), scene(4)]
+    photos[1] = (photos[1][0], photos[1][1], np.zeros_like(photos[1][2]))
+    photos.append((photos[0][0], np.full_like(photos[0][1], 3), photos[0][2]))
+    settings = RefineSettings(precision="fp32", device="cpu", working_size=96)
+    refiner = Refiner(network("completion", noise=0.2), settings)
+    for together, photo in zip(refiner.refine_many(photos), photos, strict=True):
+        alone = refiner.refine(*photo)
+        for name in ("depth", "foreground", "background", "mask"):
+            np.testing.assert_allclose(getattr(together, name), getattr(alone, name), atol=1e-4)
+        np.testing.assert_array_equal(together.changed, alone.changed)
