@@ -103,6 +103,14 @@ Format = Annotated[DepthFormat, typer.Option("--format", help="File format of de
 Preview = Annotated[
     bool, typer.Option("--preview", help="Also write pictures to look at, to DIR/previews.")
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="Run networks through torch.compile: a minute or more for every size, then faster "
+        "on some GPUs.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Do files again that an earlier run has finished.")
 ]

@@ -30,6 +30,7 @@ def predict(
     ] = 8,
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
+    compiled: options.Compile = False,
     workers: options.Workers = 2,
     shard: options.Shard = None,
     executor: options.ExecutorOption = options.Executor.LOCAL,
@@ -59,6 +60,7 @@ def predict(
             "batch_size": batch_size,
             "device": device.value,
             "precision": precision.value,
+            "compiled": compiled,
         },
     )
     request = PredictRequest(

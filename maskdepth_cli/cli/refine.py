@@ -103,6 +103,7 @@ def refine(
     ] = None,
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
+    compiled: options.Compile = False,
     workers: options.Workers = 2,
     shard: options.Shard = None,
     executor: options.ExecutorOption = options.Executor.LOCAL,
@@ -135,6 +136,7 @@ def refine(
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,
+        "compiled": compiled,
     }
     request = RefineRequest(
         tuple(inputs),
@@ -144,7 +146,12 @@ def refine(
         side=SideChoice(
             model,
             gives=model_gives.value if model_gives else None,
-            settings={"tta": tta.value, "device": device.value, "precision": precision.value},
+            settings={
+                "tta": tta.value,
+                "device": device.value,
+                "precision": precision.value,
+                "compiled": compiled,
+            },
         ),
         depth_kind=depth_kind.value,
         format=format.value,

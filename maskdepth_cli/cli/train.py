@@ -86,9 +86,7 @@ def train(
     threads: Annotated[
         int, typer.Option(min=0, help="CPU threads of the network [default: all].")
     ] = 0,
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Run the network through torch.compile.")
-    ] = False,
+    compiled: options.Compile = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log for TensorBoard, too, in OUTPUT/tensorboard.")
     ] = False,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision
+from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision, place_network
 from maskdepth_cli.engine.settings import PredictSettings
 from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.weights.preprocessing import Preparation, resize
@@ -46,7 +46,7 @@ class Predictor:
         self.settings = settings or PredictSettings()
         self.device = pick_device(self.settings.device)
         self.dtype = pick_precision(self.settings.precision, self.device, rounds=False)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = place_network(network, self.device, compiled=self.settings.compiled)
         self.prepare = prepare
         self.depth_kind = depth_kind
 

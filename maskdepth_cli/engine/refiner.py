@@ -13,7 +13,13 @@ from torch import nn
 from maskdepth_cli.engine.compositing import composite
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks
 from maskdepth_cli.engine.result import RefinedDepth
-from maskdepth_cli.engine.runtime import autocast, items_at_once, pick_device, pick_precision
+from maskdepth_cli.engine.runtime import (
+    autocast,
+    items_at_once,
+    pick_device,
+    pick_precision,
+    place_network,
+)
 from maskdepth_cli.engine.scaling import Scaled, scale, working_size
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image, window_around
@@ -66,7 +72,7 @@ class Refiner:
         self.settings = settings or RefineSettings()
         self.device = pick_device(self.settings.device)
         self.dtype = pick_precision(self.settings.precision, self.device, rounds=True)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = place_network(network, self.device, compiled=self.settings.compiled)
         config = getattr(network, "config", None)
         self.layered = config is None or config.layered
 

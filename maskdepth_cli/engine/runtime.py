@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import cast
 
 import torch
+from torch import nn
 
 from maskdepth_cli.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _CPU_PIXELS = 2 * 512 * 384  # of the items in a batch
 _ALL = 1 << 30
+_COMPILERS = ("g++", "clang++", "cl")
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -79,6 +83,31 @@ def _cpu_multiplies_bfloat16() -> bool:
     tell = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
     found: dict[str, bool] = tell()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def place_network(network: nn.Module, device: torch.device, *, compiled: bool) -> nn.Module:
+    """Bring a network to where it runs, in channels-last layout.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Switched to evaluation.
+    device : torch.device
+        Where it runs.
+    compiled : bool
+        Through ``torch.compile``, which compiles at the first call of every size.
+
+    Raises
+    ------
+    UsageError
+        It is to be compiled for the CPU, and there is no C++ compiler.
+    """
+    placed = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not compiled:
+        return placed
+    if device.type == "cpu" and not any(map(shutil.which, _COMPILERS)):
+        raise UsageError("--compile needs a C++ compiler on the CPU, such as g++; leave it out")
+    return cast(nn.Module, torch.compile(placed))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class RefineSettings:
     batch_size: int = 8  # masks whose two passes run at once
     device: str = "auto"
     precision: str = "auto"
+    compiled: bool = False  # run the network through torch.compile
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,4 @@ class PredictSettings:
     batch_size: int = 8  # photos of equal network size computed at once
     device: str = "auto"
     precision: str = "auto"
+    compiled: bool = False  # run the network through torch.compile

@@ -379,3 +379,9 @@ def test_photos_refined_together_are_those_refined_alone():
         for name in ("depth", "foreground", "background", "mask"):
             np.testing.assert_allclose(getattr(together, name), getattr(alone, name), atol=1e-4)
         np.testing.assert_array_equal(together.changed, alone.changed)
+
+
+def test_compiling_for_the_cpu_without_a_compiler_is_refused_in_a_line(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(UsageError, match=r"--compile needs a C\+\+ compiler"):
+        Refiner(network("plain"), RefineSettings(compiled=True, device="cpu"))
