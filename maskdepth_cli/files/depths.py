@@ -19,6 +19,7 @@ from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.files.tiff import encode_floats
 from maskdepth_cli.types import InverseDepth
 
 DepthKind = Literal["inverse", "depth"]
@@ -228,12 +229,7 @@ def _plain(value: str) -> bool:
 
 
 def _encoded_tiff(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:
-    # Pillow, not tifffile: that needs imagecodecs for the predictor, which saves a fifth.
-    image = libraries.pillow().fromarray(values)
-    tags = {270: json.dumps({_DESCRIPTION_KEY: dict(facts)}), 317: 3}
-    stream = io.BytesIO()
-    image.save(stream, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
-    return stream.getvalue()
+    return encode_floats(values, json.dumps({_DESCRIPTION_KEY: dict(facts)}))
 
 
 def _encoded_npy(values: NDArray[np.float32], _: Mapping[str, Any]) -> bytes:

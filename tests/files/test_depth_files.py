@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,44 @@ def test_other_programs_read_what_is_written(tmp_path: Path, depth: np.ndarray) 
     with np.load(path) as arrays_:
         np.testing.assert_array_equal(arrays_["depth"], depth)
         assert arrays_["kind"] == "inverse"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 70000), (301, 517)])
+def test_float_tiffs_of_any_size_are_read_by_libtiff_and_opencv(tmp_path, size) -> None:
+    depth = np.random.default_rng(0).normal(0, 9, size).astype(np.float32)
+    depth.flat[::7] = 1e-38
+    depth[-1, -1] = -np.inf if depth.size > 1 else 2
+    path = tmp_path / "d.tiff"
+    write_depth(path, depth, format="tiff")
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), depth)
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), depth)
+    np.testing.assert_array_equal(read_depth(path, "inverse"), depth)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 700_000), (301, 517)])
+def test_pngs_of_any_size_are_read_by_libpng(tmp_path, size) -> None:
+    """A step between two neighbours, a ramp over all codes, and rows of more than one strip."""
+    codes = (np.arange(size[0] * size[1]) % 65536).astype(np.uint16).reshape(size)
+    codes[0, :: 2 if size[1] > 1 else 1] = 65535
+    depth = codes.astype(np.float32) if codes.max() > codes.min() else np.ones(size, np.float32)
+    depth.flat[0], depth.flat[-1] = depth.min(), 65535 if depth.size > 1 else 1
+    path = tmp_path / "d.png"
+    write_depth(path, depth, format="png")
+    low, span = depth.min(), max(np.ptp(depth), 1)
+    expected = np.rint((depth.astype(np.float64) - low) / span * 65535)
+    for found in (np.asarray(Image.open(path)), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_files_are_the_same_maps_where_there_is_no_isal(tmp_path, monkeypatch, format) -> None:
+    depth = np.random.default_rng(0).random((301, 517), np.float32)
+    paths = [tmp_path / f"{name}.{format}" for name in ("with", "without")]
+    write_depth(paths[0], depth, format=format)
+    monkeypatch.setattr("maskdepth_cli.files.libraries.deflate", lambda: zlib)
+    write_depth(paths[1], depth, format=format)
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+    np.testing.assert_array_equal(*(read_depth(path, "inverse") for path in paths))
 
 
 def test_other_programs_files_are_read(tmp_path: Path, depth: np.ndarray) -> None:
