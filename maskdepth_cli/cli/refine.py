@@ -93,13 +93,17 @@ def refine(
     windows: Annotated[
         bool,
         typer.Option(
-            help="Several masks for a photo. Refine small ones within their surroundings, "
-            "which is faster, or each over the whole photo."
+            help="Refine small masks within their surroundings, which is faster, or each over "
+            "the whole photo, as a single one is with --layers."
         ),
     ] = True,
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Masks computed at once [default: 8].", show_default=False),
+        typer.Option(
+            min=1,
+            help="Masks computed at once; on a GPU those of several photos, too [default: 8].",
+            show_default=False,
+        ),
     ] = None,
     device: options.DeviceOption = options.Device.AUTO,
     precision: options.PrecisionOption = options.Precision.AUTO,
