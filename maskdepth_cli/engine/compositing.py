@@ -80,7 +80,8 @@ def composite(
             part[0].start - rows.start : part[0].stop - rows.start,
             part[1].start - columns.start : part[1].stop - columns.start,
         ]
-        yield part, _composite_part(depth[part], scaled, own, maps.part(part), settings)
+        layered = settings.layers or merges
+        yield part, _composite_part(depth[part], scaled, own, maps.part(part), settings, layered)
 
 
 def _strips(window: Window) -> Iterator[Place]:
@@ -125,8 +126,12 @@ def _composite_part(
     mask: Mask,
     maps: NDArray[np.float32],
     settings: RefineSettings,
+    layered: bool,
 ) -> RefinedDepth:
-    """Composite a part; ``maps`` are both corrections, the small depth and the weight."""
+    """Composite a part; ``maps`` are both corrections, the small depth and the weight.
+
+    Not ``layered``, the layers of the result are the initial depth.
+    """
     front, back, small, weight = maps  # (H, W) each, changed in place
     known = np.isfinite(depth)
     values = np.where(known, depth, np.float32(scaled.low))
@@ -143,10 +148,6 @@ def _composite_part(
     both *= mask
     both += back
     both *= weight
-    if settings.layers:
-        # A layer keeps the caller's values in its own region, and is whole beyond it.
-        front *= 1 - mask * (1 - weight)
-        back *= 1 - (1 - mask) * (1 - weight)
 
     def restored(correction: InverseDepth) -> InverseDepth:
         correction *= np.float32(scaled.unit)
@@ -156,6 +157,11 @@ def _composite_part(
 
     changed = weight > 0
     changed &= known
+    if not layered:
+        return RefinedDepth(restored(both), depth, depth, mask, changed)
+    # A layer keeps the caller's values in its own region, and is whole beyond it.
+    front *= 1 - mask * (1 - weight)
+    back *= 1 - (1 - mask) * (1 - weight)
     return RefinedDepth(restored(both), restored(front), restored(back), mask, changed)
 
 

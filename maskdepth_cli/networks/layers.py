@@ -36,13 +36,14 @@ class Activated(nn.Sequential):
         if dtype is None:
             result: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
             return result
-        layers = [*self, nn.Identity()]
-        for layer, following in pairwise(layers):
+        done = False  # whether the layer's work was done by the one before
+        for layer, following in pairwise([*self, nn.Identity()]):
+            fused = _ONEDNN_NAMES.get(type(following))
             if isinstance(layer, nn.Conv2d):
-                attribute = _ONEDNN_NAMES.get(type(following), ("none", ""))
-                x = _convolve(layer, x, dtype, *attribute)
-            elif type(layer) not in _ONEDNN_NAMES:
+                x = _convolve(layer, x, dtype, *(fused or ("none", "")))
+            elif not done:
                 x = layer(x)
+            done = isinstance(layer, nn.Conv2d) and fused is not None
         return x
 
 

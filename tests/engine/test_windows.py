@@ -171,13 +171,15 @@ def test_without_layers_the_depth_is_that_with_layers(several):
     instances[40:120, 60:200] = 1
     instances[200:215, 20:460] = 2  # a thin one, over several cells
     instances[90:240, 300:380] = 3
+    instances[100:230, 382:440] = 4
     depth = slope(*instances.shape) + (instances > 0)
     depth[10:20, 5:300] = np.nan
     image = np.zeros((*depth.shape, 3), np.float32)
 
     class Pulled(torch.nn.Module):
         def forward(self, depth, mask, rgb):
-            return depth + 1.5 * mask - 0.7
+            noise = torch.randn(depth.shape, generator=torch.Generator().manual_seed(0))
+            return depth + 1.5 * mask - 0.7 + noise  # the layers' order changes everywhere
 
     def result(layers):
         settings = RefineSettings(
