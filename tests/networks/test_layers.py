@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from maskdepth_cli.networks import layers
 from maskdepth_cli.networks.layers import (
     Activated,
     ActivatedConv2d,
@@ -102,3 +105,22 @@ def test_the_lowest_around_is_that_of_every_square(radius, size):
     x = noise(2, 3, *size)
     wanted = -functional.max_pool2d(-x, 2 * radius + 1, stride=1, padding=radius)
     assert torch.equal(lowest_around(x, radius), wanted)
+
+
+@pytest.mark.parametrize("broken", [None, lambda *_: torch.zeros(1, 1, 3, 3)])
+@torch.inference_mode()
+def test_an_operator_that_is_gone_or_has_changed_is_not_used(monkeypatch, broken):
+    """Torch does not promise it; the layers then run one after the other."""
+    torch.manual_seed(0)
+    fused = Activated(nn.Conv2d(3, 4, 3, padding=1), nn.GELU())
+    x = noise(1, 3, 5, 6)
+    wanted = functional.gelu(fused[0](x))
+    operators = SimpleNamespace(mkldnn=SimpleNamespace())
+    if broken:
+        operators.mkldnn._convolution_pointwise = broken
+    monkeypatch.setattr(torch, "ops", operators)
+    layers._onednn_fuses.cache_clear()
+    try:
+        assert torch.equal(fused(x), wanted)
+    finally:
+        layers._onednn_fuses.cache_clear()
