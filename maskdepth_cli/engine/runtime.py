@@ -18,6 +18,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 _CPU_PIXELS = 2 * 512 * 384  # of the items in a batch
 _ALL = 1 << 30
 _COMPILERS = ("g++", "clang++", "cl")
+_MOST_AT_ONCE = 8  # items side by side: each needs its own memory for a network's features
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -132,7 +133,7 @@ class Cores:
 
 
 def divide_cores(device: torch.device, items: int) -> Cores:
-    """Divide the CPU's cores among items: networks gain more from these than from threads.
+    """Divide the CPU's cores among up to 8 items: networks gain more from these than from threads.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def divide_cores(device: torch.device, items: int) -> Cores:
         How many there are.
     """
     threads = torch.get_num_threads()
-    at_once = max(min(items, threads), 1) if device.type == "cpu" else 1
+    at_once = max(min(items, threads, _MOST_AT_ONCE), 1) if device.type == "cpu" else 1
     return Cores(at_once, threads // at_once)
 
 

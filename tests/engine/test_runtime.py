@@ -20,6 +20,7 @@ from maskdepth_cli.engine.runtime import Cores, divide_cores
         (8, 1000, Cores(8, 1)),
         (1, 5, Cores(1, 1)),
         (2, 0, Cores(1, 2)),
+        (64, 1000, Cores(8, 8)),
     ],
 )
 def test_cores_are_divided_among_the_photos_there_are(monkeypatch, cores, items, wanted):
