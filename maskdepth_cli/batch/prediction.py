@@ -188,7 +188,7 @@ class PredictWorker:
         self._cores = divide_cores(predictor.device, photos)
         self.at_once = self._cores.items
         # Batches gain nothing on the CPU: photos side by side do, see docs/performance.md.
-        self.batch_size = 1 if self.at_once > 1 else request.side.batch_size
+        self.batch_size = 1 if predictor.device.type == "cpu" else request.side.batch_size
         self._request = request
         self._folder = folder
         self._predictor = predictor

@@ -162,7 +162,8 @@ def encode_gray16(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
     above = np.zeros(2 * width, np.uint8)
     step = max(_STRIP // (2 * width), 1)
     for start in range(0, height, step):
-        samples = codes[start : start + step].astype(">u2").view(np.uint8)  # (rows, 2 W)
+        part = np.ascontiguousarray(codes[start : start + step], ">u2")
+        samples = part.view(np.uint8)  # (rows, 2 W)
         rows = np.empty((len(samples), 1 + 2 * width), np.uint8)
         rows[:, 0] = _UP
         np.subtract(samples[0], above, out=rows[0, 1:])

@@ -44,7 +44,8 @@ def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
 
     def strips() -> Iterator[bytes]:
         for start in range(0, height, step):
-            rows = values[start : start + step].astype(">f4").view(np.uint8)
+            part = np.ascontiguousarray(values[start : start + step], ">f4")
+            rows = part.view(np.uint8)
             sorted_ = rows.reshape(len(rows), width, 4).transpose(0, 2, 1).reshape(len(rows), -1)
             stored = sorted_.copy()
             stored[:, 1:] -= sorted_[:, :-1]

@@ -216,6 +216,15 @@ def test_pngs_of_any_size_are_read_by_libpng(tmp_path, size) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("format", DEPTH_FORMATS[:-1])
+def test_maps_in_any_order_of_memory_are_written(tmp_path, format) -> None:
+    depth = np.random.default_rng(0).random((40, 60), np.float32)
+    for number, view in enumerate((depth.T, depth[::-1, ::2], np.asfortranarray(depth))):
+        path = tmp_path / f"{number}.{format}"
+        write_depth(path, view, format=format)
+        np.testing.assert_allclose(read_depth(path, "inverse"), view, atol=1e-5)
+
+
 @pytest.mark.parametrize("format", ["png", "tiff"])
 def test_files_are_the_same_maps_where_there_is_no_isal(tmp_path, monkeypatch, format) -> None:
     depth = np.random.default_rng(0).random((301, 517), np.float32)
