@@ -186,8 +186,8 @@ def side_by_side(work: Callable[[], Any], items: int = 24) -> float:
     cores = divide_cores(torch.device("cpu"), items)
 
     def one(_: int) -> None:
-        cores.take()
-        work()
+        with cores.share():
+            work()
 
     with ThreadPoolExecutor(cores.items) as pool:
         list(pool.map(one, range(cores.items)))

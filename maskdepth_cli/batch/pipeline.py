@@ -162,11 +162,15 @@ class _Line(Generic[Loaded, Result]):
             self._computing.add(computing)
         elif self._computing:
             wait(self._computing, return_when=FIRST_COMPLETED)
+        self._forget_ended()
+        return bool(self._loading or self._computing or self._next)
+
+    def _forget_ended(self) -> None:
+        """Make room for further batches; what no job is to blame for goes to the caller."""
         ended = {computing for computing in self._computing if computing.done()}
         self._computing -= ended
         for computing in ended:
-            computing.result()  # what no job is to blame for goes to the caller
-        return bool(self._loading or self._computing or self._next)
+            computing.result()
 
     def _compute_and_save(self, flights: list[_Flight[Loaded, Result]]) -> None:
         """Turn photos into results and hand these to the writers; errors stay with their jobs."""
@@ -234,6 +238,7 @@ class _Line(Generic[Loaded, Result]):
                     return
                 pending = [flight.next_step() for flight in self._saving if not flight.done()]
                 wait(pending, return_when=FIRST_COMPLETED)
+                self._forget_ended()
             loading = self._readers.submit(_timed, self._worker.load, job)
             self._loading.append(_Flight(job, pixels, loading))
             self._next = None

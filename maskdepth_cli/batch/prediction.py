@@ -200,8 +200,8 @@ class PredictWorker:
 
     def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
         """Predict photos; those of equal network size share batches."""
-        self._cores.take()
-        return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
+        with self._cores.share():
+            return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
 
     def save(self, job: Job, result: tuple[Photo, InverseDepth]) -> dict[str, Any]:
         """Write the preview, then the depth."""

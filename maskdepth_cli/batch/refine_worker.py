@@ -107,7 +107,10 @@ class RefineWorker:
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""
-        self._cores.take()
+        with self._cores.share():
+            return self._compute(loaded)
+
+    def _compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         initial = self._initial(loaded)
         alone = [
             (photo.image, depth, photo.mask)

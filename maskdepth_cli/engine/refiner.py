@@ -177,6 +177,7 @@ class Refiner:
             return _Guide(mask)
         size = scene.scaled.small.shape
         small = resize(mask, size, "area")
+        windows &= bool(small.max() > 0)  # not so where the mean of a tiny alpha underflows
         window = window_around(small, mask.shape) if windows else whole_image(size, mask.shape)
         if window.whole:
             return _Guide(mask, scene, window, small)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -118,18 +118,31 @@ class Cores:
     Parameters
     ----------
     items : int
-        Computed at once, each in a thread that calls `take` first.
+        Computed at once, each in a thread of its own.
     threads : int
         That the network may use for each.
+    total : int
+        That it may use where nothing is divided.
     """
 
     items: int
     threads: int
+    total: int
 
-    def take(self) -> None:
-        """Limit this thread's networks to its share."""
-        if self.items > 1 and torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)  # of the thread that calls, not of the others
+    @contextmanager
+    def share(self) -> Iterator[None]:
+        """Limit this thread's networks to its share.
+
+        The limit is the thread's own, but new threads begin with the one that was set last.
+        """
+        if self.items == 1:
+            yield
+            return
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self.total)
 
 
 def divide_cores(device: torch.device, items: int) -> Cores:
@@ -142,9 +155,11 @@ def divide_cores(device: torch.device, items: int) -> Cores:
     items : int
         How many there are.
     """
-    threads = torch.get_num_threads()
-    at_once = max(min(items, threads, _MOST_AT_ONCE), 1) if device.type == "cpu" else 1
-    return Cores(at_once, threads // at_once)
+    total = torch.get_num_threads()
+    most = max(min(items, total, _MOST_AT_ONCE), 1) if device.type == "cpu" else 1
+    # As many as leave the fewest cores idle: 6 items of 2 threads on 12 cores, not 8 of 1.
+    at_once = max(range(1, most + 1), key=lambda count: (total // count * count, count))
+    return Cores(at_once, total // at_once, total)
 
 
 def items_at_once(device: torch.device, size: Sequence[int]) -> int:

@@ -14,6 +14,8 @@ from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.weights.preprocessing import resize
 
+_SUMMABLE = 1e30  # values below it can be averaged in float32 before they are scaled
+
 
 @dataclass(frozen=True)
 class Scaled:
@@ -32,17 +34,20 @@ def scale(depth: InverseDepth, size: tuple[int, int]) -> Scaled | None:
     whole = bool(known.all())
     chosen: dict[str, Any] = {} if whole else {"where": known}
     low = float(depth.min(initial=np.inf, **chosen))
-    unit = (float(depth.max(initial=-np.inf, **chosen)) - low) / DEPTH_RANGE
+    high = float(depth.max(initial=-np.inf, **chosen))
+    unit = (high - low) / DEPTH_RANGE
     if not unit > 0:
         return None
-    if whole:
+    if whole and max(high, -low) < _SUMMABLE:
         small = (resize(depth, size, "area") - np.float32(low)) / np.float32(unit)
         return Scaled(small, low, unit)
     scaled = (np.where(known, depth, np.float32(low)) - np.float32(low)) / np.float32(unit)
-    filled = push_pull(
-        torch.from_numpy(scaled)[None, None], torch.from_numpy(known)[None, None].float()
-    )
-    return Scaled(resize(filled[0, 0].numpy(), size, "area"), low, unit)
+    if not whole:
+        filled = push_pull(
+            torch.from_numpy(scaled)[None, None], torch.from_numpy(known)[None, None].float()
+        )
+        scaled = filled[0, 0].numpy()
+    return Scaled(resize(scaled, size, "area"), low, unit)
 
 
 def working_size(shape: tuple[int, ...], longest: int) -> tuple[int, int]:

@@ -95,12 +95,13 @@ def resize(
     """
     import cv2
 
-    if interpolation != "area":
-        mode = cv2.INTER_CUBIC
-    else:
-        array = _halved(array, shape)
-        shrinks = array.shape[0] * array.shape[1] > shape[0] * shape[1]
-        mode = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    mode = cv2.INTER_CUBIC
+    if interpolation == "area":
+        array, mode = _halved(array, shape), cv2.INTER_LINEAR
+        # One side at a time: where the other grows, OpenCV would skip pixels.
+        height, width = (min(sides) for sides in zip(array.shape, shape, strict=False))
+        if (height, width) != array.shape[:2]:
+            array = cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
     if array.shape[:2] == shape:
         return array
     return np.asarray(cv2.resize(array, shape[::-1], interpolation=mode), np.float32)
@@ -128,10 +129,10 @@ def resize_photo(photo: Photo, shape: tuple[int, int], interpolation: str) -> Im
     Stored samples are halved as they are, to whole numbers, and those of a photo that is large
     even then are converted channel by channel, so that the whole of it never is in memory.
     """
-    if interpolation == "area":
-        photo = _halved(photo, shape)
     if photo.dtype.kind == "f":
         return resize(np.asarray(photo, np.float32), shape, interpolation)
+    if interpolation == "area":
+        photo = _halved(photo, shape)
     if photo.size <= _AT_ONCE:
         return resize(np.divide(photo, white(photo), dtype=np.float32), shape, interpolation)
     channels = (np.divide(photo[..., index], white(photo), dtype=np.float32) for index in range(3))

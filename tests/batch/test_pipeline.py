@@ -197,10 +197,11 @@ def test_a_consumer_that_gives_up_leaves_no_thread(at_once):
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("size", [1, pipeline.PIXELS_IN_FLIGHT])  # there is room, or there is none
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_interrupt_in_compute_reaches_the_caller(at_once):
+def test_interrupt_in_compute_reaches_the_caller(at_once, size):
     def compute(loaded):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(outcomes(Probe(compute=compute, at_once=at_once), 5))
+        list(outcomes(Probe(compute=compute, at_once=at_once), 5, pixels=lambda job: size))

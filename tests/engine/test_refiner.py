@@ -385,3 +385,26 @@ def test_compiling_for_the_cpu_without_a_compiler_is_refused_in_a_line(monkeypat
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(UsageError, match=r"--compile needs a C\+\+ compiler"):
         Refiner(network("plain"), RefineSettings(compiled=True, device="cpu"))
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(("size", "line"), [((20, 3000), 2875), ((3000, 20), 7), ((200, 300), 1)])
+def test_thin_masks_of_long_photos_are_refined(refiner, size, line, several):
+    rng = np.random.default_rng(0)
+    image, mask = rng.random((*size, 3), dtype=np.float32), np.zeros(size, np.float32)
+    mask[:, line] = 1
+    depth = (cv2.blur(mask, (9, 9)) * 4 + np.indices(size).sum(0) / 1000).astype(np.float32)
+    only = Refiner(refiner.network, replace(refiner.settings, layers=False))
+    tiny = np.full(size, 1e-45, np.float32)  # too little to average
+    for guide in (mask, tiny):
+        one = only.refine_instances(image, depth, [guide, guide]) if several else None
+        refined = one or only.refine(image, depth, guide)
+        assert np.isfinite(refined.depth).all()
+        assert refined.changed.any() == (guide is mask)
+
+
+def test_depth_near_the_largest_float_keeps_its_scale(refiner):
+    image, depth, mask = scene(5, 300, 400)
+    small = refiner.refine(image, depth, mask).depth
+    large = refiner.refine(image, depth * np.float32(4e37), mask).depth
+    np.testing.assert_allclose(large / np.float32(4e37), small, atol=1e-3)

@@ -14,13 +14,14 @@ from maskdepth_cli.engine.runtime import Cores, divide_cores
 @pytest.mark.parametrize(
     ("cores", "items", "wanted"),
     [
-        (8, 1, Cores(1, 8)),
-        (8, 3, Cores(3, 2)),
-        (8, 8, Cores(8, 1)),
-        (8, 1000, Cores(8, 1)),
-        (1, 5, Cores(1, 1)),
-        (2, 0, Cores(1, 2)),
-        (64, 1000, Cores(8, 8)),
+        (8, 1, Cores(1, 8, 8)),
+        (8, 3, Cores(2, 4, 8)),
+        (8, 8, Cores(8, 1, 8)),
+        (8, 1000, Cores(8, 1, 8)),
+        (12, 1000, Cores(6, 2, 12)),
+        (1, 5, Cores(1, 1, 1)),
+        (2, 0, Cores(1, 2, 2)),
+        (64, 1000, Cores(8, 8, 64)),
     ],
 )
 def test_cores_are_divided_among_the_photos_there_are(monkeypatch, cores, items, wanted):
@@ -32,18 +33,19 @@ def test_a_gpu_takes_one_call_after_the_other():
     assert divide_cores(torch.device("cuda"), 100).items == 1
 
 
-def test_a_share_is_that_of_the_thread_that_takes_it():
+def test_a_share_is_that_of_the_thread_that_takes_it_and_ends():
     before = torch.get_num_threads()
     seen = []
 
     def work():
-        Cores(2, 1).take()
-        seen.append(torch.get_num_threads())
+        with Cores(2, 1, before).share():
+            seen.append(torch.get_num_threads())
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [1]
+    for step in (work, lambda: seen.append(torch.get_num_threads())):
+        thread = threading.Thread(target=step)
+        thread.start()
+        thread.join()
+    assert seen == [1, before]
     assert torch.get_num_threads() == before
 
 
