@@ -201,6 +201,7 @@ def test_a_consumer_that_gives_up_leaves_no_thread(at_once):
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_interrupt_in_compute_reaches_the_caller(at_once, size):
     def compute(loaded):
+        time.sleep(0.05)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
