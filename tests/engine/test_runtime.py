@@ -1,4 +1,4 @@
-"""How a machine is shared by what is computed at once."""
+"""Where networks run, and how a machine is shared by what is computed at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ import pytest
 import torch
 
 from maskdepth_cli.engine import runtime
-from maskdepth_cli.engine.runtime import Cores, divide_cores
+from maskdepth_cli.engine.runtime import Cores, divide_cores, pick_device
+
+
+@pytest.mark.parametrize(
+    ("rank", "name", "device"),
+    [
+        (None, "auto", "cuda"),
+        ("0", "auto", "cuda:0"),
+        ("1", "cuda", "cuda:1"),
+        ("5", "auto", "cuda:1"),
+        ("1", "cpu", "cpu"),
+    ],
+)
+def test_processes_of_torchrun_share_out_the_gpus(monkeypatch, rank, name, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if rank:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    assert pick_device(name) == torch.device(device)
 
 
 @pytest.mark.parametrize(
