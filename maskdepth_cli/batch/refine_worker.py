@@ -15,6 +15,7 @@ from maskdepth_cli.files.depths import read_depth, write_depth
 from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.strips import strips
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel
 from maskdepth_cli.viewing.pictures import write_picture
@@ -131,7 +132,8 @@ class RefineWorker:
         """Return the depth maps that were read, and predict the others."""
         missing = [photo.image for photo in loaded if photo.depth is None]
         predicted: Iterator[InverseDepth] = iter(())
-        if self._predictor is not None and missing:
+        if missing:
+            assert self._predictor is not None
             predicted = iter(self._predictor.predict_many(missing))
         return [next(predicted) if photo.depth is None else photo.depth for photo in loaded]
 
@@ -202,9 +204,7 @@ def _warning(refined: Refined) -> str:
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
     """Return how much the depth changed, in units of the initial inverse depth, and its range."""
     largest, total, count = 0.0, 0.0, 0
-    step = max(_STRIP // initial.shape[1], 1)
-    for start in range(0, len(initial), step):  # by strips: no second map
-        rows = slice(start, start + step)
+    for rows in strips(0, len(initial), _STRIP // initial.shape[1]):  # no second map
         with np.errstate(invalid="ignore"):
             change = np.abs(refined.depth[rows] - initial[rows])
         known = np.isfinite(change)

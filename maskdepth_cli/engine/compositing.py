@@ -14,6 +14,7 @@ from maskdepth_cli.engine.scaling import Scaled
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import Place, Window
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.strips import strips
 from maskdepth_cli.types import InverseDepth, Mask
 
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache
@@ -87,9 +88,8 @@ def composite(
 def _strips(window: Window) -> Iterator[Place]:
     """Divide a window into rows over its whole width."""
     rows, columns = window.full
-    step = max(STRIP // (columns.stop - columns.start), 1)
-    for start in range(rows.start, rows.stop, step):
-        yield slice(start, min(start + step, rows.stop)), columns
+    for part in strips(rows.start, rows.stop, STRIP // (columns.stop - columns.start)):
+        yield part, columns
 
 
 def _cells(window: Window, maps: _Enlarged, wanted: NDArray[np.bool_]) -> Iterator[Place]:
@@ -105,14 +105,12 @@ def _cells(window: Window, maps: _Enlarged, wanted: NDArray[np.bool_]) -> Iterat
         (h, w) of the window at working size.
     """
     rows, columns = window.full
-    for start in range(rows.start, rows.stop, CELL):
-        part = slice(start, min(start + CELL, rows.stop))
+    for part in strips(rows.start, rows.stop, CELL):
         used = np.asarray(wanted[maps.rows.sources(part)].any(axis=0))
         run: slice | None = None
-        for left in range(columns.start, columns.stop, CELL):
-            cell = slice(left, min(left + CELL, columns.stop))
+        for cell in strips(columns.start, columns.stop, CELL):
             if used[maps.columns.sources(cell)].any():
-                run = slice(run.start if run else left, cell.stop)
+                run = slice(run.start if run else cell.start, cell.stop)
             elif run:
                 yield part, run
                 run = None

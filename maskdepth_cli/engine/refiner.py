@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,13 +41,20 @@ class _Scene:
 
 
 @dataclass(frozen=True)
+class _View:
+    """What the network sees of a scene for one mask."""
+
+    scene: _Scene
+    window: Window
+    mask: Mask  # of the window, at working size
+
+
+@dataclass(frozen=True)
 class _Guide:
-    """A mask on its way through the network; without a scene there is nothing to refine."""
+    """A mask on its way through the network; without a view there is nothing to refine."""
 
     mask: Mask  # of the window, at full size
-    scene: _Scene | None = None
-    window: Window | None = None
-    small: Mask | None = None  # of the window, at working size
+    view: _View | None = None
 
 
 class Refiner:
@@ -180,26 +186,24 @@ class Refiner:
         windows &= bool(small.max() > 0)  # not so where the mean of a tiny alpha underflows
         window = window_around(small, mask.shape) if windows else whole_image(size, mask.shape)
         if window.whole:
-            return _Guide(mask, scene, window, small)
-        return _Guide(mask[window.full].copy(), scene, window, small[window.small])
+            return _Guide(mask, _View(scene, window, small))
+        return _Guide(mask[window.full].copy(), _View(scene, window, small[window.small]))
 
     def _parts(
         self, depth: InverseDepth, guide: _Guide, layers: Layers | None, *, merges: bool
     ) -> Iterator[tuple[Place, RefinedDepth]]:
         """Yield what a mask makes of parts of the image, with their places."""
-        if layers is None:
+        view = guide.view
+        if view is None or layers is None:
             yield EVERYWHERE, RefinedDepth.unchanged(depth, guide.mask, layers=False)
             return
-        assert guide.scene is not None
-        assert guide.window is not None
-        assert guide.small is not None
         yield from composite(
             depth,
-            guide.scene.scaled,
+            view.scene.scaled,
             guide.mask,
-            guide.small,
+            view.mask,
             layers,
-            guide.window,
+            view.window,
             self.settings,
             merges=merges,
         )
@@ -218,31 +222,25 @@ class Refiner:
 
     def _layers(self, guides: Sequence[_Guide]) -> dict[int, Layers]:
         """Both layers of every mask, (h, w) in [0, 10]; windows of one size share batches."""
-        shapes: dict[tuple[int, ...], list[int]] = {}
+        shapes: dict[tuple[int, ...], dict[int, _View]] = {}
         for index, guide in enumerate(guides):
-            if guide.small is not None:
-                shapes.setdefault(guide.small.shape, []).append(index)
+            if guide.view is not None:
+                shapes.setdefault(guide.view.mask.shape, {})[index] = guide.view
         layers: dict[int, Layers] = {}
-        for indices in shapes.values():
-            chosen = [guides[index] for index in indices]
-            layers |= zip(indices, self._run(chosen), strict=True)
+        for views in shapes.values():
+            layers |= zip(views, self._run(list(views.values())), strict=True)
         return layers
 
-    def _run(self, guides: Sequence[_Guide]) -> list[Layers]:
+    def _run(self, views: Sequence[_View]) -> list[Layers]:
         """Both layers of masks with windows of one size."""
-        masks, depths, colours = [], [], []
-        for guide in guides:
-            assert guide.scene is not None
-            assert guide.window is not None
-            masks.append(guide.small)
-            depths.append(guide.scene.scaled.small[guide.window.small])
-            colours.append(guide.scene.rgb[guide.window.small])
 
-        def batch(arrays: Sequence[Any]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(self.device)
+        def batch(arrays: Iterable[Mask | Image]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(list(arrays))).to(self.device)
 
-        mask, depth = batch(masks)[:, None], batch(depths)[:, None]  # (N, 1, h, w)
-        colour = batch(colours).permute(0, 3, 1, 2)  # (N, 3, h, w)
+        mask = batch(view.mask for view in views)[:, None]
+        depth = batch(view.scene.scaled.small[view.window.small] for view in views)[:, None]
+        colour = batch(view.scene.rgb[view.window.small] for view in views)
+        colour = colour.permute(0, 3, 1, 2)  # (N, 3, h, w)
         if self.layered:  # both passes
             mask, depth = torch.cat([mask, 1 - mask]), torch.cat([depth, depth])
             colour = torch.cat([colour, colour])
@@ -255,6 +253,6 @@ class Refiner:
                 # The initial range bounds layers: no negative inverse depth from a residual.
                 parts.append(self.network(*inputs).float().clamp(0, DEPTH_RANGE).cpu())
         arrays = torch.cat(parts).numpy()[:, 0]
-        foreground = arrays[: len(guides)]
-        background = arrays[len(guides) :] if self.layered else foreground
+        foreground = arrays[: len(views)]
+        background = arrays[len(views) :] if self.layered else foreground
         return list(zip(foreground, background, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ import torch
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import STRIDE
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.strips import value_range
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.weights.preprocessing import resize
 
@@ -32,9 +32,7 @@ def scale(depth: InverseDepth, size: tuple[int, int]) -> Scaled | None:
     if not known.any():
         return None
     whole = bool(known.all())
-    chosen: dict[str, Any] = {} if whole else {"where": known}
-    low = float(depth.min(initial=np.inf, **chosen))
-    high = float(depth.max(initial=-np.inf, **chosen))
+    low, high = value_range(depth, known)
     unit = (high - low) / DEPTH_RANGE
     if not unit > 0:
         return None

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries
+from maskdepth_cli.strips import strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
@@ -160,9 +161,8 @@ def encode_gray16(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
         parts += _chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1"))
     deflate = libraries.deflate().compressobj(1)
     above = np.zeros(2 * width, np.uint8)
-    step = max(_STRIP // (2 * width), 1)
-    for start in range(0, height, step):
-        part = np.ascontiguousarray(codes[start : start + step], ">u2")
+    for place in strips(0, height, _STRIP // (2 * width)):
+        part = np.ascontiguousarray(codes[place], ">u2")
         samples = part.view(np.uint8)  # (rows, 2 W)
         rows = np.empty((len(samples), 1 + 2 * width), np.uint8)
         rows[:, 0] = _UP

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.strips import strips, value_range
+
 _PREFIX = "maskdepth."
 _WHITE = 65535
 _STRIP = 1 << 16  # pixels that are converted at once
@@ -75,11 +77,9 @@ def quantise(values: NDArray[np.float32], kind: str) -> tuple[NDArray[np.uint16]
     finite = np.isfinite(values)
     whole = bool(finite.all())
     infinite = np.isposinf(values) if kind == "depth" and not whole else np.False_
-    chosen: dict[str, Any] = {} if whole else {"where": finite}
     scale = Scale(
         kind,
-        float(values.min(initial=np.inf, **chosen)),
-        float(values.max(initial=-np.inf, **chosen)),
+        *value_range(values, finite),
         None if whole or (finite | infinite).all() else 0,
         _WHITE if infinite.any() else None,
     )
@@ -87,9 +87,7 @@ def quantise(values: NDArray[np.float32], kind: str) -> tuple[NDArray[np.uint16]
     span = scale.high - scale.low
     steps = (last - first) / span if span > 0 else 0.0
     codes = np.empty(values.shape, np.uint16)
-    step = max(_STRIP // values.shape[1], 1)
-    for start in range(0, len(values), step):
-        rows = slice(start, start + step)
+    for rows in strips(0, len(values), _STRIP // values.shape[1]):
         known = values[rows] if whole else np.where(finite[rows], values[rows], scale.low)
         # Double precision: single would add up to 1/100 step to the half step of rounding.
         places = np.subtract(known, scale.low, dtype=np.float64)

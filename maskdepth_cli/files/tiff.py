@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.facts import Header, exif_orientation
+from maskdepth_cli.strips import strips
 
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259
@@ -42,9 +43,9 @@ def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
     height, width = values.shape
     step = max(_STRIP // (4 * width), 1)
 
-    def strips() -> Iterator[bytes]:
-        for start in range(0, height, step):
-            part = np.ascontiguousarray(values[start : start + step], ">f4")
+    def encoded() -> Iterator[bytes]:
+        for place in strips(0, height, step):
+            part = np.ascontiguousarray(values[place], ">f4")
             rows = part.view(np.uint8)
             sorted_ = rows.reshape(len(rows), width, 4).transpose(0, 2, 1).reshape(len(rows), -1)
             stored = sorted_.copy()
@@ -55,7 +56,7 @@ def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
     library = libraries.tiff()
     library.imwrite(
         stream,
-        strips(),
+        encoded(),
         shape=values.shape,
         dtype=np.int32,
         photometric="minisblack",

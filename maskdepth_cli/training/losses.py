@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from maskdepth_cli.networks.layers import lowest_around
 from maskdepth_cli.training.parallel import rank_mean
 from maskdepth_cli.training.recipe import LossSettings
 
@@ -94,8 +94,5 @@ def boundary_weight(mask: Tensor, settings: LossSettings) -> Tensor:
     if not settings.boundary:
         return torch.ones_like(mask)
     reach = settings.boundary_width
-    largest, smallest = (
-        sign * functional.max_pool2d(sign * mask, 2 * reach + 1, 1, reach) for sign in (1, -1)
-    )
-    band = largest - smallest
+    band = -lowest_around(-mask, reach) - lowest_around(mask, reach)
     return 1 + settings.boundary * band

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from maskdepth_cli.networks.layers import lowest_around
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.training.samples import Batch
 
@@ -90,8 +91,7 @@ def fill_holes(depth: Tensor, mask: Tensor, holes: Tensor, blend: Tensor) -> Ten
         return depth
     chosen = (hole + 1).view(-1, 1, 1, 1)
     inside = (holes[item] == chosen).to(depth.dtype)  # (K, 1, H, W)
-    ring = functional.max_pool2d(inside, (9, 1), 1, (4, 0))
-    ring = functional.max_pool2d(ring, (1, 9), 1, (0, 4)) * mask[item]
+    ring = -lowest_around(-inside, 4) * mask[item]
     around, within = (
         (depth[item] * region).sum((1, 2, 3)) / region.sum((1, 2, 3)).clamp(min=1)
         for region in (ring, inside)
