@@ -30,8 +30,8 @@ def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
 
     Of every row the bytes are sorted by their weight and stored as differences (Adobe Photoshop
     TIFF Technical Note 3). tifffile does that only with imagecodecs, and Pillow takes seven times
-    as long (docs/performance.md); so tifffile is given finished strips as those of integers, and the
-    two tags that say otherwise are set afterwards.
+    as long (docs/performance.md); so tifffile is given finished strips as those of integers, and
+    the two tags that say otherwise are set afterwards.
 
     Parameters
     ----------
