@@ -18,13 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskdepth_cli.batch.evaluation_methods import Method, parse_methods
-from maskdepth_cli.batch.evaluation_run import EvaluateRequest, evaluate
-from maskdepth_cli.batch.initial_depth import DepthMaps
-from maskdepth_cli.batch.manifest import Manifest
-from maskdepth_cli.batch.runner import RunOptions
 from maskdepth_cli.datasets.catalog import open_dataset
 from maskdepth_cli.datasets.samples import DepthDataset
+from maskdepth_cli.evaluation.initial_depth import DepthMaps
+from maskdepth_cli.evaluation.methods import Method, parse_methods
+from maskdepth_cli.evaluation.stages import EvaluateRequest, evaluate
+from maskdepth_cli.run.manifest import Manifest
+from maskdepth_cli.run.runner import RunOptions
 
 HEIGHT, WIDTH, OBJECTS = 384, 512, 10
 

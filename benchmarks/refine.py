@@ -29,15 +29,15 @@ import numpy as np
 import torch
 
 from maskdepth_cli import load_predictor, load_refiner
-from maskdepth_cli.engine.predictor import Predictor
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import autocast, divide_cores
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.depths import write_depth
 from maskdepth_cli.networks.config import SIZES, RefinementConfig
-from maskdepth_cli.networks.dpt import dpt_large
 from maskdepth_cli.networks.refinement import RefinementNetwork
-from maskdepth_cli.weights.registry import require_entry
+from maskdepth_cli.side.dpt import dpt_large
+from maskdepth_cli.side.predictor import Predictor
+from maskdepth_cli.side.preprocessing import PREPROCESSING
 
 TWO_MEGAPIXELS = (1224, 1632)
 SIDES = {0.3: (480, 640), 2: TWO_MEGAPIXELS, 12: (3000, 4000), 50: (6124, 8164)}
@@ -107,7 +107,7 @@ def single() -> Figures:
     figures["refine tiny auto, both layers, s"] = seconds(partial(whole.refine, photo, depth, mask))
     lite = load_predictor("lite")
     figures["predict lite, s"] = seconds(lambda: lite.predict(photo))
-    large = Predictor(dpt_large(), require_entry("dpt-large").preprocessing)
+    large = Predictor(dpt_large(), PREPROCESSING["dpt-large"])
     figures["predict dpt-large, s"] = seconds(lambda: large.predict(photo), 3)
     for name in ("tiny", "small"):
         own = figures[f"refine {name} auto, s"]

@@ -14,13 +14,13 @@ import signal
 import socket
 import sys
 
-import maskdepth_cli.batch.bokeh
-import maskdepth_cli.batch.export
-import maskdepth_cli.batch.gallery
-import maskdepth_cli.batch.refinement
-import maskdepth_cli.batch.show
-import maskdepth_cli.engine.predictor
-import maskdepth_cli.engine.refiner  # noqa: F401
+import maskdepth_cli.commands.bokeh
+import maskdepth_cli.commands.export
+import maskdepth_cli.commands.gallery
+import maskdepth_cli.commands.refine
+import maskdepth_cli.commands.show
+import maskdepth_cli.engine.refiner
+import maskdepth_cli.side.predictor  # noqa: F401
 import maskdepth_cli.weights.refinement as refinement_weights
 from maskdepth_cli.__main__ import main
 from maskdepth_cli.networks.timm_import import import_timm

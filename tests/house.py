@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from maskdepth_cli.batch.jobs import Job, Plan
-from maskdepth_cli.batch.runner import RunOptions, run
 from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.run.jobs import Job, Plan
+from maskdepth_cli.run.runner import RunOptions, run
 
 
 @dataclass

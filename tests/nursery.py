@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 
-import maskdepth_cli.batch.refinement
+import maskdepth_cli.commands.refine
 import maskdepth_cli.engine.refiner
 import maskdepth_cli.networks.refinement
 import maskdepth_cli.viewing.panels  # noqa: F401

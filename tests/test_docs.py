@@ -35,11 +35,11 @@ NOT_RUN = {
     r"maskdepth .*\bdemo/": "starts from what `make demo` wrote",
     r"rembg\b": "another program, which downloads its networks",
     r"git clone\b": "needs the network",
-    r"maskdepth .*--executor ray": "ray is not among the test tools; tests/batch/test_cluster.py "
+    r"maskdepth .*--executor ray": "ray is not among the test tools; tests/run/test_cluster.py "
     "runs it where it is installed",
     r"maskdepth .*s3://": "needs a server; tests/cli/test_remote.py runs one",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "
-    "tests/batch/test_shards.py sets it",
+    "tests/run/test_shards.py sets it",
 }
 """Beginning of a command, as a pattern, to the reason why it is not run."""
 
@@ -174,3 +174,26 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
     inside = [link for link in links if "://" not in link]
     assert [link for link in inside if not (page.parent / link).exists()] == []
+
+
+def test_the_tree_of_the_package_is_the_one_drawn() -> None:
+    page = (ROOT / "docs/how-it-works.md").read_text()
+    drawn = re.search(r"```\nmaskdepth_cli/\n(.*?)```", page, re.S)
+    assert drawn
+    named = {
+        word.rstrip("/")
+        for line in drawn[1].splitlines()
+        for word in re.match(r"  ((?:\S+ )+) ", line)[1].split()
+    }
+    package = ROOT / "maskdepth_cli"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    modules = {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+    assert named == rooms | modules
+
+
+def test_named_modules_are_there() -> None:
+    page = (ROOT / "docs/how-it-works.md").read_text()
+    paths = re.findall(r"`([a-z]+/[a-z_]+\.py)`", page)
+    assert len(paths) > 10
+    for path in paths:
+        assert (ROOT / "maskdepth_cli" / path).is_file(), path

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 
 
@@ -42,7 +43,7 @@ def bokeh(
     photos: options.Photos = None,
     workers: options.Workers = 2,
     shard: options.Shard = None,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -52,9 +53,9 @@ def bokeh(
 
     RUN is the target folder of maskdepth refine --layers.
     """
-    from maskdepth_cli.batch.bokeh import BokehRequest, bokeh_files
-    from maskdepth_cli.batch.runner import RunOptions
-    from maskdepth_cli.batch.shards import parse_shard
+    from maskdepth_cli.commands.bokeh import BokehRequest, bokeh_files
+    from maskdepth_cli.run.runner import RunOptions
+    from maskdepth_cli.run.shards import parse_shard
 
     request = BokehRequest(
         run,

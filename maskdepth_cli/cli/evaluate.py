@@ -12,7 +12,7 @@ import typer
 from maskdepth_cli.cli import options
 
 if TYPE_CHECKING:
-    from maskdepth_cli.batch.evaluation_run import Evaluation
+    from maskdepth_cli.evaluation.stages import Evaluation
 
 
 class DatasetName(str, Enum):
@@ -24,7 +24,7 @@ class DatasetName(str, Enum):
     HYPERSIM = "hypersim"
 
 
-class MaskSource(str, Enum):
+class InstanceSource(str, Enum):
     """Where instance masks come from."""
 
     AUTO = "auto"
@@ -70,9 +70,9 @@ def evaluate(
         ),
     ] = None,
     masks: Annotated[
-        MaskSource,
+        InstanceSource,
         typer.Option(help="Masks: the set's instance maps, or cut from its true depth."),
-    ] = MaskSource.AUTO,
+    ] = InstanceSource.AUTO,
     depth_kind: Annotated[
         options.DepthKind, typer.Option(help="What depth/ of a generic set holds; not guessed.")
     ] = options.DepthKind.INVERSE,
@@ -175,17 +175,17 @@ def evaluate(
     """
     import tempfile
 
-    from maskdepth_cli.batch.evaluation import EvaluationSettings
-    from maskdepth_cli.batch.evaluation_methods import parse_methods
-    from maskdepth_cli.batch.evaluation_run import EvaluateRequest
-    from maskdepth_cli.batch.evaluation_run import evaluate as evaluate_request
-    from maskdepth_cli.batch.initial_depth import initial_folder
-    from maskdepth_cli.batch.prediction import SideChoice
-    from maskdepth_cli.batch.runner import RunOptions
     from maskdepth_cli.datasets.catalog import open_dataset
-    from maskdepth_cli.engine.degradation import STEPS
     from maskdepth_cli.errors import UsageError
+    from maskdepth_cli.evaluation.degradation import STEPS
+    from maskdepth_cli.evaluation.initial_depth import initial_folder
+    from maskdepth_cli.evaluation.methods import parse_methods
+    from maskdepth_cli.evaluation.scoring import EvaluationSettings
+    from maskdepth_cli.evaluation.stages import EvaluateRequest
+    from maskdepth_cli.evaluation.stages import evaluate as evaluate_request
     from maskdepth_cli.metrics.scores import parse_settings
+    from maskdepth_cli.run.runner import RunOptions
+    from maskdepth_cli.side.choice import SideChoice
 
     if degrade_masks and output is None:
         raise UsageError("--degrade-masks writes plots: name a folder with --output")
@@ -238,25 +238,25 @@ def _report(
     intervals: bool,
 ) -> None:
     """Write the reports that were asked for; the table goes to the terminal unless one is there."""
-    from maskdepth_cli.batch import evaluation_report, evaluation_tables
+    from maskdepth_cli.evaluation import report, tables
 
     table = (
-        evaluation_tables.comparison(evaluation)
+        tables.comparison(evaluation)
         if number is None
-        else evaluation_tables.paper_table(evaluation, cast(Literal[1, 2, 3], number))
+        else tables.paper_table(evaluation, cast(Literal[1, 2, 3], number))
     )
     texts = {
-        "json": lambda: evaluation_report.to_json(evaluation),
-        "csv": lambda: evaluation_report.to_csv(evaluation),
-        "markdown": lambda: evaluation_tables.to_markdown(table, intervals),
+        "json": lambda: report.to_json(evaluation),
+        "csv": lambda: report.to_csv(evaluation),
+        "markdown": lambda: tables.to_markdown(table, intervals),
     }
     targets = [(name, path) for name, path in reports.items() if path is not None]
     if output is not None:
         names = {"json": "report.json", "csv": "rows.csv", "markdown": "report.md"}
         targets += [(name, output / file) for name, file in names.items()]
     for name, path in targets:
-        evaluation_report.write_text(path, texts[name]())
+        report.write_text(path, texts[name]())
     if output is not None and any(result.masks for result in evaluation.results):
-        evaluation_report.write_charts(evaluation, output)
-    if evaluation_report.STDOUT not in reports.values():
-        evaluation_tables.show(table, intervals)
+        report.write_charts(evaluation, output)
+    if report.STDOUT not in reports.values():
+        tables.show(table, intervals)

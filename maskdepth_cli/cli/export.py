@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 
 
@@ -33,7 +34,7 @@ def export(
     photos: options.Photos = None,
     workers: options.Workers = 2,
     shard: options.Shard = None,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -44,9 +45,9 @@ def export(
     RUN is the target folder of maskdepth refine --layers. All values are
     32-bit floats; colours are in linear light.
     """
-    from maskdepth_cli.batch.export import ExportRequest, export_files
-    from maskdepth_cli.batch.runner import RunOptions
-    from maskdepth_cli.batch.shards import parse_shard
+    from maskdepth_cli.commands.export import ExportRequest, export_files
+    from maskdepth_cli.run.runner import RunOptions
+    from maskdepth_cli.run.shards import parse_shard
 
     request = ExportRequest(
         run,

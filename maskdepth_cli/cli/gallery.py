@@ -32,7 +32,7 @@ def gallery(
     filtered in the browser. Photos come from the previews: refine with
     --preview first.
     """
-    from maskdepth_cli.batch.gallery import write_gallery
+    from maskdepth_cli.commands.gallery import write_gallery
 
     target = output or run / "gallery.html"
     count = write_gallery(run, target, thumbnail_size=size)

@@ -33,7 +33,7 @@ def merge_manifests(
     A photo in several of them takes its line from the last one. A damaged
     line is an error, and nothing is written then.
     """
-    from maskdepth_cli.batch.merging import merge_manifests
+    from maskdepth_cli.run.merging import merge_manifests
 
     merged = merge_manifests(places, output)
     for shard in merged.missing:

@@ -51,9 +51,9 @@ def pull(
     ] = False,
 ) -> None:
     """Download a network into the cache: resumed, verified, whole or not at all."""
-    from maskdepth_cli.batch.progress import download_bar
+    from maskdepth_cli.side.models import find_side_model, load_side_model
+    from maskdepth_cli.weights.progress import download_bar
     from maskdepth_cli.weights.registry import HUGGING_FACE, find_entry, require_entry
-    from maskdepth_cli.weights.side import find_side_model, load_side_model
     from maskdepth_cli.weights.store import fetch_entry, import_entry
 
     entry = find_entry(name)
@@ -81,7 +81,7 @@ def export(
     ] = "512x384",
 ) -> None:
     """Write a network as one file for other runtimes, and compare it with torch."""
-    from maskdepth_cli.batch.model_export import export_model
+    from maskdepth_cli.commands.model_export import export_model
     from maskdepth_cli.errors import UsageError
 
     found = re.fullmatch(r"([1-9]\d{1,4})x([1-9]\d{1,4})", size)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 
 
@@ -93,14 +94,14 @@ def pointcloud(
             show_default=False,
         ),
     ] = None,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
 ) -> None:
     """Write a photo and its depth as a binary PLY file of coloured points.
 
     x is right, y is up, and the camera looks along -z. Relative inverse depth
     has no scale of its own: choose --near and --far.
     """
-    from maskdepth_cli.batch.pointcloud import PointCloudRequest, write_point_cloud
+    from maskdepth_cli.commands.pointcloud import PointCloudRequest, write_point_cloud
 
     request = PointCloudRequest(
         photo,

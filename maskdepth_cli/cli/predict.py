@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 
 
@@ -36,7 +37,7 @@ def predict(
     executor: options.ExecutorOption = options.Executor.LOCAL,
     ray_address: options.RayAddress = None,
     ray_workers: options.RayWorkers = None,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -46,10 +47,11 @@ def predict(
 
     Files that are finished are skipped when the command is run again.
     """
-    from maskdepth_cli.batch.cluster import ray_choice
-    from maskdepth_cli.batch.prediction import PredictRequest, SideChoice, predict_files
-    from maskdepth_cli.batch.runner import RunOptions
-    from maskdepth_cli.batch.shards import parse_shard
+    from maskdepth_cli.commands.predict import PredictRequest, predict_files
+    from maskdepth_cli.run.cluster import ray_choice
+    from maskdepth_cli.run.runner import RunOptions
+    from maskdepth_cli.run.shards import parse_shard
+    from maskdepth_cli.side.choice import SideChoice
 
     side = SideChoice(
         model,

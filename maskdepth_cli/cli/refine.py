@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
-from maskdepth_cli.loading import DEFAULT_WEIGHTS
+from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 
 
 class Keep(str, Enum):
@@ -113,7 +114,7 @@ def refine(
     executor: options.ExecutorOption = options.Executor.LOCAL,
     ray_address: options.RayAddress = None,
     ray_workers: options.RayWorkers = None,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -125,11 +126,12 @@ def refine(
     initial depth is predicted. Files that are finished are skipped when the
     command is run again.
     """
-    from maskdepth_cli.batch.cluster import ray_choice
-    from maskdepth_cli.batch.prediction import SideChoice
-    from maskdepth_cli.batch.refinement import RefineRequest, refine_files
-    from maskdepth_cli.batch.runner import RunOptions
-    from maskdepth_cli.batch.shards import parse_shard
+    from maskdepth_cli.commands.refine import refine_files
+    from maskdepth_cli.commands.refine_request import RefineRequest
+    from maskdepth_cli.run.cluster import ray_choice
+    from maskdepth_cli.run.runner import RunOptions
+    from maskdepth_cli.run.shards import parse_shard
+    from maskdepth_cli.side.choice import SideChoice
 
     given = {
         "working_size": working_size,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 
 
@@ -69,7 +70,7 @@ def show(
         Colormap, typer.Option(case_sensitive=False, help="Colours of depth.")
     ] = Colormap.SPECTRAL,
     workers: options.Workers = 2,
-    max_megapixels: options.MaxMegapixels = 200,
+    max_megapixels: options.MaxMegapixels = MAX_MEGAPIXELS,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -80,8 +81,8 @@ def show(
     All maps of a photo share one range of colours, from the 1st to the 99th
     percentile. Finished pictures are skipped when the command is run again.
     """
-    from maskdepth_cli.batch.runner import RunOptions
-    from maskdepth_cli.batch.show import ShowRequest, show_files
+    from maskdepth_cli.commands.show import ShowRequest, show_files
+    from maskdepth_cli.run.runner import RunOptions
 
     request = ShowRequest(
         tuple(inputs),

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
+from maskdepth_cli.choices import DatasetName, DepthKind, HypersimSelect, InstanceSource
 from maskdepth_cli.datasets import derived_masks, generic, hypersim, tartanair
 from maskdepth_cli.datasets.samples import DepthDataset
 from maskdepth_cli.errors import NothingToDoError
-from maskdepth_cli.files.depths import DepthKind
 from maskdepth_cli.files.names import shown
-
-DatasetName = Literal["generic", "tartanair", "tartanair2", "hypersim"]
-MaskSource = Literal["auto", "instances", "from-depth"]
 
 
 def open_dataset(
     name: DatasetName,
     root: Path,
     *,
-    masks: MaskSource = "auto",
+    masks: InstanceSource = "auto",
     kind: DepthKind = "inverse",
     number: int = 100,
-    select: hypersim.Select = "trajectory",
+    select: HypersimSelect = "trajectory",
 ) -> DepthDataset:
     """Open a test set from its original layout on disk.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
 from maskdepth_cli.errors import NothingToDoError
-from maskdepth_cli.files.depths import DepthKind, read_depth
+from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map
 from maskdepth_cli.files.names import shown

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, UsageError
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.files.headers import check_size, open_file
 from maskdepth_cli.files.names import shown
 
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import HypersimSelect
 from maskdepth_cli.datasets.hdf5 import h5py, read_hdf5
 from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
 from maskdepth_cli.errors import NothingToDoError, UsageError
@@ -29,12 +29,11 @@ SCENE_FOLDERS = ("", "evermotion_dataset/scenes")
 FIELD_OF_VIEW = np.pi / 3  # horizontal, of the standard camera
 LAYOUT = "ai_VVV_NNN/images/scene_cam_XX_{geometry_hdf5,final_hdf5 or final_preview}"
 
-Select = Literal["trajectory", "scene", "all"]
 FloatArray = NDArray[np.float64]
 
 
 def open_hypersim(
-    root: Path, instances: bool = True, select: Select = "trajectory"
+    root: Path, instances: bool = True, select: HypersimSelect = "trajectory"
 ) -> DepthDataset:
     """Open Hypersim as it is unpacked.
 

@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: refinement, baselines, prediction. No files, no typer, no rich."""
+"""The paper's inference: arrays in, arrays out. No files, no typer, no rich."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.arrays import strips
 from maskdepth_cli.engine.keep import RIM, keep_weight
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.scaling import Scaled
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import Place, Window
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
-from maskdepth_cli.strips import strips
 from maskdepth_cli.types import InverseDepth, Mask
 
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MergeRule
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.windows import EVERYWHERE, Place
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
-MergeRule: TypeAlias = Literal["own", "largest"]
 MIN_SHARE = 0.01  # smaller instances are left out (paper section 4.2)
 BEYOND = 0.25  # of a change, by which the given depth may lie outside of the two layers
 

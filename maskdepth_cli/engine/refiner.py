@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from maskdepth_cli.arrays import resize, resize_photo
 from maskdepth_cli.engine.compositing import composite
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks
 from maskdepth_cli.engine.result import RefinedDepth
@@ -25,11 +26,10 @@ from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image,
 from maskdepth_cli.networks.config import STRIDE
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask, Photo
-from maskdepth_cli.weights.preprocessing import resize, resize_photo
 
 _HELD_PIXELS = 1 << 24  # of masks at full size, while they wait for their layers
 
-Layers = tuple[InverseDepth, InverseDepth]  # foreground and background of a window
+LayerPair = tuple[InverseDepth, InverseDepth]  # foreground and background of a window
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Refiner:
         return _Guide(mask[window.full].copy(), _View(scene, window, small[window.small]))
 
     def _parts(
-        self, depth: InverseDepth, guide: _Guide, layers: Layers | None, *, merges: bool
+        self, depth: InverseDepth, guide: _Guide, layers: LayerPair | None, *, merges: bool
     ) -> Iterator[tuple[Place, RefinedDepth]]:
         """Yield what a mask makes of parts of the image, with their places."""
         view = guide.view
@@ -220,18 +220,18 @@ class Refiner:
         if group:
             yield group
 
-    def _layers(self, guides: Sequence[_Guide]) -> dict[int, Layers]:
+    def _layers(self, guides: Sequence[_Guide]) -> dict[int, LayerPair]:
         """Both layers of every mask, (h, w) in [0, 10]; windows of one size share batches."""
         shapes: dict[tuple[int, ...], dict[int, _View]] = {}
         for index, guide in enumerate(guides):
             if guide.view is not None:
                 shapes.setdefault(guide.view.mask.shape, {})[index] = guide.view
-        layers: dict[int, Layers] = {}
+        layers: dict[int, LayerPair] = {}
         for views in shapes.values():
             layers |= zip(views, self._run(list(views.values())), strict=True)
         return layers
 
-    def _run(self, views: Sequence[_View]) -> list[Layers]:
+    def _run(self, views: Sequence[_View]) -> list[LayerPair]:
         """Both layers of masks with windows of one size."""
 
         def batch(arrays: Iterable[Mask | Image]) -> torch.Tensor:

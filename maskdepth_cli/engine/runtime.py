@@ -7,14 +7,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import cast
+from typing import cast, get_args
 
 import torch
 from torch import nn
 
+from maskdepth_cli.choices import Device
 from maskdepth_cli.errors import UsageError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES: tuple[Device, ...] = get_args(Device)
 _CPU_PIXELS = 2 * 512 * 384  # of the items in a batch
 _ALL = 1 << 30
 _COMPILERS = ("g++", "clang++", "cl")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from maskdepth_cli.arrays import resize, value_range
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import STRIDE
 from maskdepth_cli.networks.refinement import DEPTH_RANGE
-from maskdepth_cli.strips import value_range
 from maskdepth_cli.types import InverseDepth
-from maskdepth_cli.weights.preprocessing import resize
 
 _SUMMABLE = 1e30  # values below it can be averaged in float32 before they are scaled
 

@@ -13,8 +13,9 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, check_size, open_file
+from maskdepth_cli.files.headers import check_size, open_file
 from maskdepth_cli.files.names import shown
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"

@@ -6,15 +6,16 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthFormat, DepthKind
 from maskdepth_cli.errors import InputFileError, OutputError, UsageError
 from maskdepth_cli.files import arrays, exr, libraries
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file
+from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
@@ -22,8 +23,7 @@ from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
 from maskdepth_cli.files.tiff import encode_floats
 from maskdepth_cli.types import InverseDepth
 
-DepthKind = Literal["inverse", "depth"]
-DEPTH_FORMATS = ("png", "tiff", "npy", "npz", "pfm", "exr")
+DEPTH_FORMATS: tuple[DepthFormat, ...] = get_args(DepthFormat)
 _DESCRIPTION_KEY = "maskdepth"
 
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, MaskdepthError
 from maskdepth_cli.files import libraries, png
 from maskdepth_cli.files.facts import Header, exif_orientation
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.tiff import open_tiff
 
-MAX_MEGAPIXELS = 200.0
 _LONGEST_SIDE = 1_000_000  # libpng's own limit
 _SPARE_BYTES = 256 << 20  # metadata, thumbnails and motion photos beside the pixels
 _MAX_BYTES_PER_PIXEL = 64

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from maskdepth_cli.arrays import white
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files import libraries
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
+from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.rasters import Samples, read_raster
 from maskdepth_cli.types import Image, Photo
-from maskdepth_cli.weights.preprocessing import white
 
 
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:

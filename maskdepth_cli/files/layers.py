@@ -15,7 +15,7 @@ from maskdepth_cli.errors import UsageError
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.atomic import atomic_write
 
-Layers = Mapping[str, NDArray[np.float32]]
+NamedLayers = Mapping[str, NDArray[np.float32]]
 
 _PAGE_NAME = 285
 
@@ -32,7 +32,7 @@ def check_openexr() -> None:
         raise UsageError("OpenEXR is not installed: pip install 'maskdepth[exr]', or choose tiff")
 
 
-def write_layers_tiff(path: str | Path, layers: Layers, facts: Mapping[str, Any]) -> None:
+def write_layers_tiff(path: str | Path, layers: NamedLayers, facts: Mapping[str, Any]) -> None:
     """Write one page a layer, 32-bit floats, deflate; the target is replaced in one step.
 
     Parameters
@@ -62,7 +62,7 @@ def write_layers_tiff(path: str | Path, layers: Layers, facts: Mapping[str, Any]
             )
 
 
-def write_layers_exr(path: str | Path, layers: Layers, facts: Mapping[str, Any]) -> None:
+def write_layers_exr(path: str | Path, layers: NamedLayers, facts: Mapping[str, Any]) -> None:
     """Write one OpenEXR file with named channels, 32-bit floats, ZIP.
 
     Parameters

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.arrays import is_array_file, read_array
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel

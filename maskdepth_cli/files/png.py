@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.arrays import strips
 from maskdepth_cli.files import libraries
-from maskdepth_cli.strips import strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")

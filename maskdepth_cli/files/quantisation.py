@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.strips import strips, value_range
+from maskdepth_cli.arrays import strips, value_range
 
 _PREFIX = "maskdepth."
 _WHITE = 65535

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.files import jpeg, libraries, png, tiff
 from maskdepth_cli.files.facts import Header
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS, open_file, read_header
+from maskdepth_cli.files.headers import open_file, read_header
 
 Samples = NDArray[Any]
 _KEPT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "F")

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.arrays import strips
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.facts import Header, exif_orientation
-from maskdepth_cli.strips import strips
 
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259

@@ -1,1 +1,1 @@
-"""Network modules only."""
+"""The refinement network's modules."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
+
+from maskdepth_cli.choices import NetworkForm
 
 FORMS = ("plain", "completion")
 STRIDE = 32  # of the coarsest level
@@ -47,7 +49,7 @@ class RefinementConfig:
     low_level_half: int = 64  # channels of the low-level encoder at half resolution
     low_level_full: int = 0  # and at full resolution, 0 = none
     head_channels: int = 32
-    form: Literal["plain", "completion"] = "plain"
+    form: NetworkForm = "plain"
     layered: bool = True  # False: direct-composite, one pass gives the composite itself
 
     def __post_init__(self) -> None:

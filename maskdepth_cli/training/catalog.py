@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.datasets.colour_depth import open_diode, open_irs, open_megadepth
 from maskdepth_cli.datasets.hypersim import open_hypersim
 from maskdepth_cli.datasets.nyu import open_nyu
@@ -14,14 +15,7 @@ from maskdepth_cli.datasets.tartanair import V1, V2, open_all_tartanair
 from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.training.frame_sets import DatasetFrames, Frames, mixture
-from maskdepth_cli.training.mask_sets import (
-    Ade20k,
-    CocoPanoptic,
-    FrameRegions,
-    Kind,
-    MaskMixture,
-    Masks,
-)
+from maskdepth_cli.training.mask_sets import Ade20k, CocoPanoptic, FrameRegions, MaskMixture, Masks
 from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.recipe import FrameSource, MaskSource
 from maskdepth_cli.training.sources import FrameFolder
@@ -114,7 +108,7 @@ def open_masks(
 
 
 def _masks(source: MaskSource, data: Path, frames: Frames) -> Masks:
-    kinds: tuple[Kind, ...] = ("object", "sky", "human")
+    kinds: tuple[MaskKind, ...] = ("object", "sky", "human")
     if source.kind not in kinds:
         raise UsageError(f"[[masks]]: kind '{source.kind}' is not one of {', '.join(kinds)}")
     kind = kinds[kinds.index(source.kind)]

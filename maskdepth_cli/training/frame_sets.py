@@ -9,7 +9,7 @@ import numpy as np
 
 from maskdepth_cli.datasets.samples import DepthDataset
 from maskdepth_cli.training.memory import Remembered
-from maskdepth_cli.training.sources import Frame, draw_readable
+from maskdepth_cli.training.sources import TrainingFrame, draw_readable
 
 
 class Frames(Protocol):
@@ -17,7 +17,7 @@ class Frames(Protocol):
 
     name: str  # for messages
 
-    def draw(self, rng: np.random.Generator) -> Frame:
+    def draw(self, rng: np.random.Generator) -> TrainingFrame:
         """Draw a frame; a pure function of the generator's state and the files."""
 
     @property
@@ -41,7 +41,7 @@ class DatasetFrames:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def draw(self, rng: np.random.Generator) -> Frame:
+    def draw(self, rng: np.random.Generator) -> TrainingFrame:
         """Draw a frame; one that cannot be read is drawn again."""
         return draw_readable(self.frame, len(self), rng)
 
@@ -50,12 +50,12 @@ class DatasetFrames:
         """Itself, if its frames have instance maps."""
         return None if self.dataset.frames[0].path("instances") is None else self
 
-    def _read(self, index: int) -> Frame:
+    def _read(self, index: int) -> TrainingFrame:
         sample = self.dataset[index]
         ids = None
         if self.dataset.frames[index].path("instances") is not None:
             ids = np.where(sample.instances > 0, sample.instances, -1).astype(np.int32)
-        return Frame(np.rint(sample.image * 255).astype(np.uint8), sample.depth, ids)
+        return TrainingFrame(np.rint(sample.image * 255).astype(np.uint8), sample.depth, ids)
 
 
 class FrameMixture:
@@ -74,7 +74,7 @@ class FrameMixture:
         self.name = ", ".join(part.name for part in sets)
         self.shares = np.array(weights, np.float64) / sum(weights)
 
-    def draw(self, rng: np.random.Generator) -> Frame:
+    def draw(self, rng: np.random.Generator) -> TrainingFrame:
         """Draw a set, then a frame."""
         return self.sets[int(rng.choice(len(self.sets), p=self.shares))].draw(rng)
 

@@ -6,12 +6,13 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.masks import read_instance_map
@@ -21,19 +22,18 @@ from maskdepth_cli.training.memory import Remembered
 from maskdepth_cli.training.sources import draw_readable
 from maskdepth_cli.types import InstanceMap
 
-Kind = Literal["object", "sky", "human"]
 BinaryMask = NDArray[np.uint8]  # (H, W), 1 = inside
 # Of the square of an image's short side: what is smaller hardly ever fills enough of a crop.
 SMALLEST = 0.0075
-ADE_CLASSES: dict[Kind, int] = {"sky": 3, "human": 13}  # of 150, from 1 on
+ADE_CLASSES: dict[MaskKind, int] = {"sky": 3, "human": 13}  # of 150, from 1 on
 
 
 class Masks(Protocol):
     """What the masks of composites are drawn from."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[MaskKind]
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
         """Draw a whole mask of a kind; None where the file that was drawn has none."""
 
 
@@ -64,14 +64,14 @@ class CocoPanoptic:
                 "annotations/panoptic_train2017.json with the folder panoptic_train2017"
             )
         self.files: list[Path] = []
-        found: dict[Kind, list[tuple[int, int]]] = defaultdict(list)
+        found: dict[MaskKind, list[tuple[int, int]]] = defaultdict(list)
         for table in tables:
             self._add(table, found)
         self.segments = {kind: np.array(pairs, np.int64) for kind, pairs in found.items()}
         self.kinds = frozenset(self.segments)
         self.map = Remembered(self._read)
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
         """Draw a segment of a kind."""
         segments = self.segments[kind]
 
@@ -81,7 +81,7 @@ class CocoPanoptic:
 
         return draw_readable(mask, len(segments), rng)
 
-    def _add(self, table: Path, found: dict[Kind, list[tuple[int, int]]]) -> None:
+    def _add(self, table: Path, found: dict[MaskKind, list[tuple[int, int]]]) -> None:
         with open_file(table) as stream:
             content: dict[str, Any] = json.load(stream)
             kinds = {c["id"]: _coco_kind(c) for c in content["categories"]}
@@ -114,7 +114,7 @@ class Ade20k:
         There is no annotation.
     """
 
-    kinds: frozenset[Kind] = frozenset(("object", "sky", "human"))
+    kinds: frozenset[MaskKind] = frozenset(("object", "sky", "human"))
 
     def __init__(self, root: Path) -> None:
         self.files = sorted(root.rglob("annotations/*/ADE_*.png"))
@@ -125,7 +125,7 @@ class Ade20k:
             )
         self.map = Remembered(self._read)
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
         """Draw a region of a kind."""
         classes = draw_readable(self.map, len(self.files), rng)
         if kind in ADE_CLASSES:
@@ -153,12 +153,12 @@ class FrameRegions:
         With instance maps; a region of id 0 is sky.
     """
 
-    kinds: frozenset[Kind] = frozenset(("object", "sky"))
+    kinds: frozenset[MaskKind] = frozenset(("object", "sky"))
 
     def __init__(self, frames: Frames) -> None:
         self.frames = frames
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
         """Draw a region of a frame."""
         instances = self.frames.draw(rng).instances
         if instances is None:
@@ -191,7 +191,7 @@ class MaskMixture:
             for kind in self.kinds
         }
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
         """Draw a set, then a mask."""
         parts, weights = zip(*self.by_kind[kind], strict=True)
         shares = np.array(weights) / sum(weights)
@@ -203,7 +203,7 @@ def _maps(table: Path) -> Path:
     return table.with_suffix("")
 
 
-def _coco_kind(category: dict[str, Any]) -> Kind | None:
+def _coco_kind(category: dict[str, Any]) -> MaskKind | None:
     if category["name"] == "person":
         return "human"
     if category["name"].startswith("sky"):

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.masks import read_mask
-from maskdepth_cli.training.mask_sets import BinaryMask, Kind
+from maskdepth_cli.training.mask_sets import BinaryMask
 from maskdepth_cli.training.memory import Remembered
 from maskdepth_cli.training.sources import draw_readable
 
@@ -36,7 +37,7 @@ class MaskFolder:
         A folder holds no picture.
     """
 
-    def __init__(self, roots: Sequence[Path], kind: Kind = "object") -> None:
+    def __init__(self, roots: Sequence[Path], kind: MaskKind = "object") -> None:
         self.kinds = frozenset((kind,))
         self.files: list[Path] = []
         for root in roots:
@@ -49,7 +50,7 @@ class MaskFolder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def draw(self, kind: Kind, rng: np.random.Generator) -> BinaryMask:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask:
         """Draw a mask."""
         return draw_readable(self.mask, len(self), rng)
 

@@ -8,18 +8,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.training.frame_sets import Frames
-from maskdepth_cli.training.mask_sets import Kind, Masks
+from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.masks import find_holes
 from maskdepth_cli.training.recipe import DataSettings
-from maskdepth_cli.training.sources import Frame
+from maskdepth_cli.training.sources import TrainingFrame
 
 ATTEMPTS = 100  # redraws of what does not fit
 CROP = (0.5, 1.0)  # side of a mask's crop, of the mask's short side
 
 
-def draw_patch(frames: Frames, data: DataSettings, rng: np.random.Generator) -> Frame:
+def draw_patch(frames: Frames, data: DataSettings, rng: np.random.Generator) -> TrainingFrame:
     """Draw a random crop of a random frame whose depth is known to a large part."""
     for _ in range(ATTEMPTS):
         patch = _crop(frames.draw(rng), data, rng)
@@ -31,7 +32,7 @@ def draw_patch(frames: Frames, data: DataSettings, rng: np.random.Generator) -> 
     )
 
 
-def _crop(frame: Frame, data: DataSettings, rng: np.random.Generator) -> Frame:
+def _crop(frame: TrainingFrame, data: DataSettings, rng: np.random.Generator) -> TrainingFrame:
     """Cut a random square, flip it by a fair coin, resize it to (S, S)."""
     size = data.patch
     height, width = frame.depth.shape
@@ -47,7 +48,7 @@ def _crop(frame: Frame, data: DataSettings, rng: np.random.Generator) -> Frame:
         return crop if side == size else cv2.resize(crop, (size, size), interpolation=interpolation)
 
     # Depth and instances by nearest neighbour: a mixture of two surfaces is no depth.
-    return Frame(
+    return TrainingFrame(
         rgb=resized(frame.rgb, area),
         depth=resized(frame.depth, cv2.INTER_NEAREST_EXACT),
         initial=None if frame.initial is None else resized(frame.initial, area),
@@ -59,7 +60,7 @@ def _crop(frame: Frame, data: DataSettings, rng: np.random.Generator) -> Frame:
 
 def draw_masked_patch(
     frames: Frames, data: DataSettings, rng: np.random.Generator
-) -> tuple[Frame, NDArray[np.float32]]:
+) -> tuple[TrainingFrame, NDArray[np.float32]]:
     """Draw a patch and one of its own regions as a binary mask of allowed area."""
     if frames.labelled is None:
         raise UsageError(f"{frames.name}: masks are drawn from instance maps, which this set lacks")
@@ -94,7 +95,7 @@ def draw_mask(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDA
     is wanted, and none turns up, it is one without.
     """
     share = rng.random()
-    wanted: Kind = "object"
+    wanted: MaskKind = "object"
     if share < data.sky_share:
         wanted = "sky"
     elif share > 1 - data.human_share:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
+from maskdepth_cli.choices import DepthKind, MaskKind, Schedule
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.networks.config import SIZES, RefinementConfig
 
@@ -88,7 +89,7 @@ class TrainSettings:
     accumulate: int = 1
     learning_rate: float = 1e-4
     encoder_scale: float = 1.0  # learning rate of the encoder relative to the rest's
-    schedule: Literal["step", "cosine"] = "step"
+    schedule: Schedule = "step"
     milestones: tuple[float, ...] = (0.6, 0.8)  # shares of the iterations; each divides by ten
     warmup: int = 0
     weight_decay: float = 0.01
@@ -111,7 +112,7 @@ class FrameSource:
     layout: str = "folder"
     root: str = ""  # relative to --data
     weight: float = 1.0  # its share of the frames, relative to the other sets'
-    kind: Literal["inverse", "depth"] = "inverse"  # what depth/ of a folder holds
+    kind: DepthKind = "inverse"  # what depth/ of a folder holds
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class MaskSource:
     layout: str = "folder"
     root: str = ""  # relative to --data
     weight: float = 1.0  # its share of the masks of a kind, relative to the other sets'
-    kind: Literal["object", "sky", "human"] = "object"  # what a layout without classes shows
+    kind: MaskKind = "object"  # what a layout without classes shows
 
 
 @dataclass(frozen=True)

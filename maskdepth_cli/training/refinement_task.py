@@ -16,7 +16,7 @@ from maskdepth_cli.training.losses import boundary_weight, harm_loss, refinement
 from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.perturbation import perturb
 from maskdepth_cli.training.recipe import Recipe
-from maskdepth_cli.training.samples import Batch, Sample, collate, draw_sample
+from maskdepth_cli.training.samples import Batch, TrainingSample, collate, draw_sample
 from maskdepth_cli.weights.tensors import save_tensors
 
 
@@ -53,12 +53,12 @@ class RefinementTask:
         self.seed = (recipe.stage1 if stage == 1 else recipe.stage2).seed
         self._validation = validation
 
-    def sample(self, index: int) -> Sample:
+    def sample(self, index: int) -> TrainingSample:
         """Draw the sample of an index."""
         data, perturbation = self.recipe.data, self.recipe.perturbation
         return draw_sample(self.frames, data, perturbation, self.seed, index, self.masks)
 
-    def collate(self, samples: list[Sample]) -> Batch:
+    def collate(self, samples: list[TrainingSample]) -> Batch:
         """Stack samples."""
         return collate(samples)
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from maskdepth_cli.batch.evaluation import evaluate_method
-from maskdepth_cli.batch.initial_depth import DepthMaps
 from maskdepth_cli.datasets.generic import open_generic
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import pick_device
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
-from maskdepth_cli.networks.lite import LiteNetwork
+from maskdepth_cli.evaluation.initial_depth import DepthMaps
+from maskdepth_cli.evaluation.scoring import evaluate_method
 from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.side.lite import LiteNetwork
 from maskdepth_cli.training.batches import Task
 from maskdepth_cli.training.catalog import open_frames, open_masks
 from maskdepth_cli.training.logs import Progress

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskdepth_cli.engine.fills import fill_nearest
+from maskdepth_cli.methods.fills import fill_nearest
 from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.masks import MAX_HOLES, find_holes
@@ -28,7 +28,7 @@ NOISE_GRID = 8  # side of the low-frequency noise grids
 
 
 @dataclass(frozen=True)
-class Sample:
+class TrainingSample:
     """Arrays of one sample; stacked by `collate`. S is the patch side."""
 
     rgb: NDArray[np.float32]  # (2, 3, S, S): of the M layer and of the 1-M layer
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples stacked along a new first axis, by the names of `Sample`'s fields."""
+    """Samples stacked along a new first axis, by the names of `TrainingSample`'s fields."""
 
     tensors: dict[str, Tensor]
 
@@ -72,12 +72,12 @@ class Batch:
         return self.tensors[name]
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
+def collate(samples: Sequence[TrainingSample]) -> Batch:
     """Stack samples into a batch of tensors."""
     return Batch(
         {
             f.name: torch.from_numpy(np.stack([np.asarray(getattr(s, f.name)) for s in samples]))
-            for f in fields(Sample)
+            for f in fields(TrainingSample)
         }
     )
 
@@ -89,7 +89,7 @@ def draw_sample(
     seed: int,
     index: int,
     masks: Masks | None = None,
-) -> Sample:
+) -> TrainingSample:
     """Draw the sample of a seed and an index.
 
     Parameters
@@ -121,7 +121,7 @@ def draw_sample(
     front, back = (replace(frame, depth=_filled(frame.depth)) for frame in (front, back))
     rgb = [_augment(front.rgb, data, rng)]
     rgb.append(rgb[0] if paired else _augment(back.rgb, data, rng))
-    return Sample(
+    return TrainingSample(
         rgb=np.stack(rgb),
         depth=np.stack([_unit(frame.depth, frame.depth)[None] for frame in (front, back)]),
         known=known,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maskdepth_cli.errors import UsageError, WeightsError
-from maskdepth_cli.networks.lite import LiteConfig, LiteNetwork
+from maskdepth_cli.side.lite import LiteConfig, LiteNetwork
 from maskdepth_cli.training.losses import gradient_loss
 from maskdepth_cli.training.recipe import TrainSettings, override, read_toml
 from maskdepth_cli.training.side_samples import (

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from maskdepth_cli.training.sources import Frame, FrameFolder
+from maskdepth_cli.training.sources import FrameFolder, TrainingFrame
 
 Rgb = NDArray[np.uint8]  # (H, W, 3)
 Depth = NDArray[np.float32]  # (H, W) inverse depth
@@ -144,12 +144,12 @@ def photometric(rgb: Rgb, data: SideDataSettings, rng: np.random.Generator) -> N
     return clipped
 
 
-def _draw_frame(frames: FrameFolder, rng: np.random.Generator) -> Frame:
+def _draw_frame(frames: FrameFolder, rng: np.random.Generator) -> TrainingFrame:
     return frames.draw(rng)
 
 
 def _crop(
-    frame: Frame, data: SideDataSettings, shape: tuple[int, int], rng: np.random.Generator
+    frame: TrainingFrame, data: SideDataSettings, shape: tuple[int, int], rng: np.random.Generator
 ) -> tuple[Rgb, Depth]:
     """Cut a window of the shape's aspect, flip it by a fair coin, resize it."""
     height, width = frame.depth.shape
@@ -176,7 +176,7 @@ def _resize(rgb: Rgb, depth: Depth, shape: tuple[int, int]) -> tuple[Rgb, Depth]
 
 
 def _paste(
-    rgb: Rgb, depth: Depth, other: Frame, data: SideDataSettings, rng: np.random.Generator
+    rgb: Rgb, depth: Depth, other: TrainingFrame, data: SideDataSettings, rng: np.random.Generator
 ) -> tuple[Rgb, Depth]:
     """Set an instance of another frame before the scene, cut by the lower border or near it."""
     found = _draw_instance(other, rng)
@@ -214,7 +214,7 @@ def _paste(
 
 
 def _draw_instance(
-    frame: Frame, rng: np.random.Generator
+    frame: TrainingFrame, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], tuple[slice, slice]] | None:
     """Draw one instance that the frame's sides and top do not cut: its mask in its box, the box."""
     instances = frame.instances

@@ -8,24 +8,24 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from maskdepth_cli.engine.predictor import Predictor
-from maskdepth_cli.engine.settings import PredictSettings
 from maskdepth_cli.metrics.alignment import align, normalise_truth
 from maskdepth_cli.metrics.ordinal import whdr
+from maskdepth_cli.side.predictor import Predictor
+from maskdepth_cli.side.preprocessing import PREPROCESSING
+from maskdepth_cli.side.settings import PredictSettings
 from maskdepth_cli.training.sources import FrameFolder
 from maskdepth_cli.types import InverseDepth
-from maskdepth_cli.weights.registry import require_entry
 
 
 def side_validation(root: Path) -> Callable[[nn.Module], Mapping[str, float]]:
     """Return a function that measures a network on ``ROOT/{rgb,depth}``, see `side_figures`."""
     frames = FrameFolder(root)
-    prepare = require_entry("lite").preprocessing
-    assert prepare is not None
 
     def measure(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device.type
-        predictor = Predictor(network, prepare, settings=PredictSettings(device=device))
+        predictor = Predictor(
+            network, PREPROCESSING["lite"], settings=PredictSettings(device=device)
+        )
         return side_figures(frames, lambda rgb: predictor.predict(rgb))
 
     return measure

@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.errors import InputFileError, NothingToDoError
-from maskdepth_cli.files.depths import DepthKind, read_depth
+from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map
 from maskdepth_cli.metrics.alignment import align
@@ -25,7 +26,7 @@ ATTEMPTS = 100  # files that cannot be read in a row before that is the end
 
 
 @dataclass(frozen=True)
-class Frame:
+class TrainingFrame:
     """One decoded frame."""
 
     rgb: NDArray[np.uint8]  # (H, W, 3)
@@ -60,7 +61,7 @@ class FrameFolder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def draw(self, rng: np.random.Generator) -> Frame:
+    def draw(self, rng: np.random.Generator) -> TrainingFrame:
         """Draw a frame; one that cannot be read is drawn again."""
         return draw_readable(self.frame, len(self), rng)
 
@@ -69,10 +70,10 @@ class FrameFolder:
         """Itself, if there are instance maps."""
         return self if any(files.seg for files in self.files) else None
 
-    def _read(self, index: int) -> Frame:
+    def _read(self, index: int) -> TrainingFrame:
         files = self.files[index]
         depth = read_depth(files.depth, self.kind)
-        return Frame(
+        return TrainingFrame(
             rgb=np.rint(read_image(files.rgb) * 255).astype(np.uint8),
             depth=depth,
             instances=None if files.seg is None else read_instance_map(files.seg),

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from maskdepth_cli.weights.registry import ENTRIES, Entry
+from maskdepth_cli.weights.registry import Entry
 
 HOME = "MASKDEPTH_HOME"
 OFFLINE = "MASKDEPTH_OFFLINE"
@@ -39,9 +39,3 @@ def entry_path(entry: Entry) -> Path:
 def is_here(entry: Entry) -> bool:
     """Return whether the file of an entry is in the package or the cache."""
     return bool(entry.file) and entry_path(entry).is_file()
-
-
-def default_side_model() -> str:
-    """Name of the best SIDE network that is here without a download; at least ``lite``."""
-    here = [e for e in ENTRIES if e.kind == "side" and (e.name == "lite" or is_here(e))]
-    return max(here, key=lambda e: e.rank).name

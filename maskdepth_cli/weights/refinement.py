@@ -1,4 +1,4 @@
-"""Refinement networks from weights files, and the refiner around them."""
+"""Refinement networks from weights files: embedded, one's own, or the authors'."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.weights.authors import is_authors, load_authors
 from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state, mismatch, one_line
 from maskdepth_cli.weights.download import weights_sha256
 from maskdepth_cli.weights.registry import ENTRIES, find_entry
-from maskdepth_cli.weights.released import is_released, load_released
 from maskdepth_cli.weights.store import fetch_entry
 from maskdepth_cli.weights.tensors import load_tensors
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "embedded"
 # Refinement weights in EMBEDDED, by name, with their SHA-256.
-RELEASED = {e.name: e.sha256 for e in ENTRIES if e.embedded and e.kind == "refinement"}
+EMBEDDED_DIGESTS = {e.name: e.sha256 for e in ENTRIES if e.embedded and e.kind == "refinement"}
 
 
 def load_refinement(path: Path) -> nn.Module:
-    """Load a refinement network of ours, or the authors' released one, told by their keys.
+    """Load a refinement network of ours, or the authors', told by their keys.
 
     Raises
     ------
@@ -35,10 +35,10 @@ def load_refinement(path: Path) -> nn.Module:
     if path.suffix == SAFETENSORS and load_tensors(path)[1]:
         return load_network(path)
     state = load_state(path)
-    if is_released(state):
-        return load_released(state, path)
+    if is_authors(state):
+        return load_authors(state, path)
     raise WeightsError(
-        f"{path}: neither refinement weights of this package nor the authors' released checkpoint"
+        f"{path}: neither refinement weights of this package nor the authors' checkpoint"
     )
 
 
@@ -79,19 +79,19 @@ def find_weights(weights: str | os.PathLike[str]) -> Path:
     Raises
     ------
     WeightsError
-        Neither is there, or an embedded file is not the released one.
+        Neither is there, or an embedded file is another one.
     """
     path = EMBEDDED / f"{weights}.safetensors"
-    if os.fspath(weights) in RELEASED:
+    if os.fspath(weights) in EMBEDDED_DIGESTS:
         if not path.exists():
             raise WeightsError(f"{path}: missing; install the package again")
-        if weights_sha256(path) != RELEASED[os.fspath(weights)]:
-            raise WeightsError(f"{path}: not the released file; install the package again")
+        if weights_sha256(path) != EMBEDDED_DIGESTS[os.fspath(weights)]:
+            raise WeightsError(f"{path}: not the embedded file; install the package again")
         return path
     if (path := Path(weights)).is_file():
         return path
     if entry := find_entry(os.fspath(weights), "refinement"):
         return fetch_entry(entry)
     raise WeightsError(
-        f"{path}: no such weights; give a safetensors file or one of {', '.join(RELEASED)}"
+        f"{path}: no such weights; give a safetensors file or one of {', '.join(EMBEDDED_DIGESTS)}"
     )

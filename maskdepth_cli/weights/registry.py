@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from maskdepth_cli.choices import DepthKind, ModelKind
 from maskdepth_cli.errors import WeightsError
-from maskdepth_cli.weights.preprocessing import (
-    HALF,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Preprocessing,
-)
 
-Kind = Literal["side", "refinement"]
-DepthKind = Literal["inverse", "depth"]
 HUGGING_FACE = "hf:"
 
 _MIDAS = "https://github.com/isl-org/MiDaS/releases/download"
@@ -36,8 +28,6 @@ class Entry:
         Of the weights.
     about
         One line for `maskdepth models list`.
-    preprocessing
-        How photos enter a SIDE network.
     depth_kind
         What a SIDE network gives.
     file
@@ -55,11 +45,10 @@ class Entry:
     """
 
     name: str
-    kind: Kind
+    kind: ModelKind
     loader: str
     licence: str
     about: str
-    preprocessing: Preprocessing | None = None
     depth_kind: DepthKind = "inverse"
     file: str = ""
     url: str = ""
@@ -77,7 +66,6 @@ ENTRIES: tuple[Entry, ...] = (
         "lite",
         "Apache-2.0",
         "small SIDE network inside the package; trained on rendered scenes",
-        Preprocessing(384, "upper_bound", HALF, HALF, interpolation="area"),
         file="lite.safetensors",
         size=7_724_106,
         sha256="7f47923800a72171458bc0384c20452623856306bb01fbb3f05f8498de9ad9f0",
@@ -89,7 +77,6 @@ ENTRIES: tuple[Entry, ...] = (
         "dpt-large",
         "MIT",
         "DPT-Large (Ranftl et al. 2021), one of the paper's two",
-        Preprocessing(384, "minimal", HALF, HALF),
         file="dpt_large_384.pt",
         url=f"{_MIDAS}/v3/dpt_large_384.pt",
         size=1_376_378_527,
@@ -102,7 +89,6 @@ ENTRIES: tuple[Entry, ...] = (
         "dpt-hybrid",
         "MIT",
         "DPT-Hybrid (Ranftl et al. 2021): ResNet-50 and ViT-B",
-        Preprocessing(384, "minimal", HALF, HALF),
         file="dpt_hybrid_384.pt",
         url=f"{_MIDAS}/v3/dpt_hybrid_384.pt",
         sha256="501f0c75b3bca7daec6b3682c5054c09b366765aef6fa3a09d03a5cb4b230853",
@@ -114,7 +100,6 @@ ENTRIES: tuple[Entry, ...] = (
         "midas-v2.1",
         "MIT",
         "MiDaS v2.1 (Ranftl et al. 2020), one of the paper's two",
-        Preprocessing(384, "upper_bound", IMAGENET_MEAN, IMAGENET_STD),
         file="midas_v21_384.pt",
         url=f"{_MIDAS}/v2_1/midas_v21_384.pt",
         size=422_509_849,
@@ -127,7 +112,6 @@ ENTRIES: tuple[Entry, ...] = (
         "midas-v2.1-small",
         "MIT",
         "MiDaS v2.1 small: quick",
-        Preprocessing(256, "upper_bound", IMAGENET_MEAN, IMAGENET_STD),
         file="midas_v21_small_256.pt",
         url=f"{_MIDAS}/v2_1/midas_v21_small_256.pt",
         sha256="70d6b9c891758c67f974a6097fb0c608c7ee67fb81ac3e5588847d5596d56fca",
@@ -154,9 +138,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "authors",
         "refinement",
-        "released",
+        "authors",
         "research only, non-commercial",
-        "the paper authors' released network; get the file from their repository",
+        "the paper authors' network; get the file from their repository",
         file="maskdepth_model.pth",
         size=250_508_493,
         sha256="a500b7897ee883d44f2f651e3dc2ba8de83bda5085877bf31fef30eefc3c0b2e",
@@ -165,12 +149,12 @@ ENTRIES: tuple[Entry, ...] = (
 )
 
 
-def find_entry(name: str, kind: Kind | None = None) -> Entry | None:
+def find_entry(name: str, kind: ModelKind | None = None) -> Entry | None:
     """Return the entry of a name, None where there is none of that kind."""
     return next((e for e in ENTRIES if e.name == name and kind in (None, e.kind)), None)
 
 
-def require_entry(name: str, kind: Kind | None = None) -> Entry:
+def require_entry(name: str, kind: ModelKind | None = None) -> Entry:
     """Return the entry of a name.
 
     Raises

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskdepth_cli.batch import model_export
-from maskdepth_cli.batch.model_export import export_model
+from maskdepth_cli.commands import model_export
+from maskdepth_cli.commands.model_export import export_model
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.networks.config import RefinementConfig
 from maskdepth_cli.networks.refinement import RefinementNetwork

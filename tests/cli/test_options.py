@@ -7,11 +7,11 @@ from dataclasses import fields
 
 import pytest
 
+from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.cli import options
 from maskdepth_cli.engine.runtime import DEVICES, PRECISIONS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.depths import DEPTH_FORMATS
-from maskdepth_cli.files.headers import MAX_MEGAPIXELS
 
 HEAVY = {"torch", "timm", "cv2", "scipy", "numpy", "PIL", "rich", "tqdm", "tifffile"}
 

@@ -15,7 +15,7 @@ from album import SIZE, Album
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.loading import load_predictor
+from maskdepth_cli.side.loading import load_predictor
 
 Maskdepth = Callable[..., Any]
 
@@ -24,7 +24,7 @@ Maskdepth = Callable[..., Any]
 def side_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
-    from maskdepth_cli.networks.lite import LiteConfig, LiteNetwork
+    from maskdepth_cli.side.lite import LiteConfig, LiteNetwork
     from maskdepth_cli.weights.tensors import save_tensors
 
     torch.manual_seed(0)

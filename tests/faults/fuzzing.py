@@ -301,14 +301,14 @@ def _run_of(path: Path) -> Iterator[Path]:
 
 
 def _read_gallery(path: Path) -> None:
-    from maskdepth_cli.batch.gallery import write_gallery
+    from maskdepth_cli.commands.gallery import write_gallery
 
     with _run_of(path) as run:
         write_gallery(run, run / "page.html")
 
 
 def _read_layers(path: Path) -> None:
-    from maskdepth_cli.batch.layered import LayeredRequest, find_layers
+    from maskdepth_cli.commands.layered_photos import LayeredRequest, find_layers
 
     with _run_of(path) as run:
         layered = find_layers(LayeredRequest(run), lambda place: (("x", f"{place}.x"),))
@@ -319,7 +319,7 @@ def _read_layers(path: Path) -> None:
 
 
 def _read_resume(path: Path) -> None:
-    from maskdepth_cli.batch.manifest import Manifest
+    from maskdepth_cli.run.manifest import Manifest
 
     with _run_of(path) as run:
         manifest = Manifest(run / "manifest.jsonl", writable=True)
@@ -329,7 +329,7 @@ def _read_resume(path: Path) -> None:
 
 
 def _read_merge(path: Path) -> None:
-    from maskdepth_cli.batch.merging import merge_manifests
+    from maskdepth_cli.run.merging import merge_manifests
 
     with _run_of(path) as run:
         merge_manifests([run], run / "merged.jsonl")

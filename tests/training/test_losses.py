@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskdepth_cli.training.losses import (
-    boundary_weight,
-    gradient_loss,
-    harm_loss,
-    refinement_loss,
-)
+from maskdepth_cli.training.losses import boundary_weight, gradient_loss, harm_loss, refinement_loss
 from maskdepth_cli.training.recipe import LossSettings
 
 

@@ -17,7 +17,7 @@ from maskdepth_cli.training.composition import compose
 from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
 from maskdepth_cli.training.refinement_task import RefinementTask
-from maskdepth_cli.training.samples import Sample, collate, draw_sample
+from maskdepth_cli.training.samples import TrainingSample, collate, draw_sample
 from maskdepth_cli.training.sources import FrameFolder
 
 DATA = DataSettings(patch=48)
@@ -31,7 +31,7 @@ def test_a_sample_is_a_function_of_seed_and_index(frames, frames_root):
     again = FrameFolder(frames_root)
     for i in (0, 7):
         one, two = (draw_sample(f, DATA, PerturbationSettings(), 5, i) for f in (frames, again))
-        for field in fields(Sample):
+        for field in fields(TrainingSample):
             np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name))
     other = draw_sample(frames, DATA, PerturbationSettings(), 6, 0)
     assert not np.array_equal(other.rgb, draw(frames, 1)[0].rgb)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.networks.lite import LiteConfig, LiteNetwork
+from maskdepth_cli.side.lite import LiteConfig, LiteNetwork
 from maskdepth_cli.training.recipe import TrainSettings
 from maskdepth_cli.training.side import (
     SideRecipe,

@@ -1,0 +1,62 @@
+"""Every choice and every limit that stands in more than one place: declared here, and only here.
+
+Options, recipes and dataclasses take their types from here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+MAX_MEGAPIXELS: float = 200
+"""Pictures with more million pixels are refused, unless the user allows them."""
+
+DepthKind: TypeAlias = Literal["inverse", "depth"]
+"""What the numbers of a depth map mean: larger is nearer, or larger is farther."""
+
+DepthFormat: TypeAlias = Literal["png", "tiff", "npy", "npz", "pfm", "exr"]
+"""File formats of depth maps."""
+
+LayersFormat: TypeAlias = Literal["tiff", "exr", "files"]
+"""What layers are exported as: one file of several layers, or a folder of single pictures."""
+
+MergeRule: TypeAlias = Literal["own", "largest"]
+"""Of several masks, whose result a pixel takes: of the one that covers it, or the paper's rule."""
+
+Keep: TypeAlias = Literal["band", "none"]
+"""Where a refinement may change depth: near the mask's boundary, or everywhere."""
+
+Tta: TypeAlias = Literal["none", "flip"]
+"""Test-time augmentation of SIDE networks."""
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+"""Where networks run."""
+
+Precision: TypeAlias = Literal["auto", "bf16", "fp16", "fp32"]
+"""Numbers that networks compute with."""
+
+Executor: TypeAlias = Literal["local", "ray"]
+"""Where photos are worked on."""
+
+ModelKind: TypeAlias = Literal["side", "refinement"]
+"""Photo to initial depth, or initial to refined depth."""
+
+MaskKind: TypeAlias = Literal["object", "sky", "human"]
+"""What training masks show."""
+
+DegradationKind: TypeAlias = Literal["dilate", "erode", "coarsen"]
+"""How masks are made worse."""
+
+DatasetName: TypeAlias = Literal["generic", "tartanair", "tartanair2", "hypersim"]
+"""Layouts of test sets."""
+
+InstanceSource: TypeAlias = Literal["auto", "instances", "from-depth"]
+"""Where the instance maps of a test set come from."""
+
+HypersimSelect: TypeAlias = Literal["trajectory", "scene", "all"]
+"""Of what Hypersim gives the first frame; all: every frame."""
+
+Schedule: TypeAlias = Literal["step", "cosine"]
+"""How the learning rate falls."""
+
+NetworkForm: TypeAlias = Literal["plain", "completion"]
+"""What the refinement network gives: the paper's layer, or a completion and a residual."""

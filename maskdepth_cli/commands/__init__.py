@@ -1,0 +1,1 @@
+"""What each command does with one photo: read, work, write."""

@@ -1,0 +1,173 @@
+"""`bokeh`: photos of a run with layers, blurred where they are out of focus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskdepth_cli.commands.layered_photos import (
+    LayeredPhoto,
+    LayeredRequest,
+    LayeredRun,
+    find_layers,
+)
+from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
+from maskdepth_cli.files.masks import read_mask
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.run.gathering import photo_pixels
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.types import Image, InverseDepth, Mask
+from maskdepth_cli.viewing.bokeh import bokeh
+from maskdepth_cli.viewing.pictures import write_picture
+
+OBJECT, BACKGROUND = "object", "background"
+
+
+@dataclass(frozen=True)
+class BokehRequest(LayeredRequest):
+    """What `maskdepth bokeh` was asked for, beside the photos.
+
+    Parameters
+    ----------
+    focus
+        `object` (all of it is sharp), `background` (its middle), or a point as `X,Y`; None: the
+        object, unless there is a mask.
+    focus_mask
+        Focus on the middle of what this mask covers.
+    aperture
+        Radius of the largest blur as a share of the photo's long side.
+    highlights
+        See `viewing.bokeh.bokeh`.
+    """
+
+    focus: str | None = None
+    focus_mask: Path | None = None
+    aperture: float = 0.015
+    highlights: float = 0.0
+
+    @property
+    def on_object(self) -> bool:
+        """Whether the object is what is to be sharp."""
+        return self.focus == OBJECT or (self.focus is None and self.focus_mask is None)
+
+    def point(self) -> tuple[int, int] | None:
+        """Return the point of `focus`, None where it names a layer.
+
+        Raises
+        ------
+        UsageError
+            It is neither, or there is a mask besides.
+        """
+        if self.focus and self.focus_mask:
+            raise UsageError("give either --focus or --focus-mask")
+        if self.focus in (None, OBJECT, BACKGROUND):
+            return None
+        try:
+            x, y = (int(part) for part in str(self.focus).split(","))
+        except ValueError:
+            raise UsageError(
+                f"--focus {self.focus}: not object, background or a point such as 640,480"
+            ) from None
+        return x, y
+
+
+def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
+    """Blur photos in files.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    request.point()
+    extra = (("focus", request.focus_mask),) if request.focus_mask else ()
+    layered = find_layers(request, lambda place: (("bokeh", f"{place}.png"),), extra)
+    settings = {
+        "focus": request.focus,
+        "aperture": request.aperture,
+        "highlights": request.highlights,
+    }
+    worker = BokehWorker(request, layered, options.folder)
+    return run(
+        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
+    )
+
+
+class BokehWorker:
+    """Blur photos.
+
+    Parameters
+    ----------
+    request
+        Focus and aperture.
+    layered
+        Where the layers are.
+    folder
+        The target folder.
+    """
+
+    batch_size = at_once = 1
+
+    def __init__(self, request: BokehRequest, layered: LayeredRun, folder: Path) -> None:
+        self._request = request
+        self._layered = layered
+        self._folder = folder
+
+    def load(self, job: Job) -> tuple[LayeredPhoto, float]:
+        """Read a photo, its layers, and the inverse depth in focus."""
+        photo = self._layered.load(job)
+        return photo, self._focus(job, photo)
+
+    def compute(self, loaded: Sequence[tuple[LayeredPhoto, float]]) -> list[tuple[Image, float]]:
+        """Blur photos one after the other."""
+        return [(self._blur(photo, focus), focus) for photo, focus in loaded]
+
+    def save(self, job: Job, result: tuple[Image, float]) -> dict[str, Any]:
+        """Write the picture."""
+        picture, focus = result
+        (_, place), *_ = job.outputs
+        write_picture(self._folder / place, np.rint(picture * 255).astype(np.uint8))
+        return {"focus": focus}
+
+    def _blur(self, photo: LayeredPhoto, focus: float) -> Image:
+        aperture = self._request.aperture * max(photo.mask.shape)
+        return bokeh(
+            photo.image,
+            photo.foreground,
+            photo.background,
+            photo.mask,
+            focus,
+            aperture=aperture,
+            highlights=self._request.highlights,
+            object_sharp=self._request.on_object,
+        )
+
+    def _focus(self, job: Job, photo: LayeredPhoto) -> float:
+        height, width = photo.mask.shape
+        if point := self._request.point():
+            x, y = point
+            if not (0 <= x < width and 0 <= y < height):
+                raise InputFileError(f"{shown(job.name)}: {x},{y} is not in its {width}x{height}")
+            return _median(photo.depth[y : y + 1, x : x + 1], None, f"{x},{y}")
+        for path in job.paths("focus"):
+            mask = read_mask(path, max_megapixels=self._request.max_megapixels)
+            mask = match_size(mask, (width, height), what="mask", path=path)
+            return _median(photo.depth, mask, shown(path))
+        if self._request.focus == BACKGROUND:
+            return _median(photo.background, 1 - photo.mask, "the background")
+        return _median(photo.foreground, photo.mask, "the object")
+
+
+def _median(depth: InverseDepth, mask: Mask | None, what: str) -> float:
+    """Return the median of the known inverse depth under a mask."""
+    values = depth.ravel() if mask is None else depth[mask >= 0.5]
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise InputFileError(f"no known depth to focus on at {what}; give --focus X,Y")
+    return float(np.median(values))

@@ -1,0 +1,151 @@
+"""`export`: the layers of a run as files that compositors read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.commands.layered_photos import (
+    LayeredPhoto,
+    LayeredRequest,
+    LayeredRun,
+    find_layers,
+)
+from maskdepth_cli.errors import ExitCode
+from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
+from maskdepth_cli.run.gathering import photo_pixels
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.types import InverseDepth
+from maskdepth_cli.viewing.matte import (
+    background_color,
+    clean_plate,
+    continued,
+    object_color,
+    to_linear,
+)
+from maskdepth_cli.viewing.points import distance_of
+
+TIFF, EXR, FILES = "tiff", "exr", "files"
+
+_EXR_CHANNELS = {
+    "color": "",
+    "alpha": "A",
+    "depth": "depth.Z",
+    "foreground.color": "foreground",
+    "foreground.depth": "foreground_depth.Z",
+    "background.color": "background",
+    "background.depth": "background_depth.Z",
+}
+"""From our names of layers to OpenEXR's channels; the photo's own have no prefix."""
+
+
+@dataclass(frozen=True)
+class ExportRequest(LayeredRequest):
+    """What `maskdepth export` was asked for, beside the photos.
+
+    Parameters
+    ----------
+    format
+        `tiff` (a page a layer), `exr` (one file, named channels) or `files` (a TIFF a layer).
+    """
+
+    format: str = TIFF
+
+    def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
+        """Return role and relative path of what is written for a photo."""
+        if self.format == FILES:
+            return tuple((name, f"{place}/{name}.tiff") for name in _EXR_CHANNELS)
+        return (("layers", f"{place}.{self.format}"),)
+
+
+def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
+    """Export layers of photos in files.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    if request.format == EXR:
+        check_openexr()
+    layered = find_layers(request, request.outputs)
+    worker = ExportWorker(request, layered, options.folder)
+    settings = {"format": request.format}
+    return run(
+        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
+    )
+
+
+class ExportWorker:
+    """Write the layers of photos.
+
+    Parameters
+    ----------
+    request
+        The format.
+    layered
+        Where the layers are.
+    folder
+        The target folder.
+    """
+
+    batch_size = at_once = 1
+
+    def __init__(self, request: ExportRequest, layered: LayeredRun, folder: Path) -> None:
+        self._request = request
+        self._layered = layered
+        self._folder = folder
+
+    def load(self, job: Job) -> LayeredPhoto:
+        """Read a photo and its layers."""
+        return self._layered.load(job)
+
+    def compute(
+        self, loaded: Sequence[LayeredPhoto]
+    ) -> list[tuple[dict[str, NDArray[np.float32]], str]]:
+        """Separate the colours of object and background."""
+        return [(layers_of(photo), photo.kind) for photo in loaded]
+
+    def save(self, job: Job, result: tuple[dict[str, NDArray[np.float32]], str]) -> dict[str, Any]:
+        """Write the file, or one a layer."""
+        layers, kind = result
+        facts = {"kind": kind, "color": "linear light, sRGB primaries"}
+        for role, place in job.outputs:
+            target = self._folder / place
+            if self._request.format == FILES:
+                write_layers_tiff(target, {role: layers[role]}, facts)
+            elif self._request.format == EXR:
+                channels = {_EXR_CHANNELS[name]: values for name, values in layers.items()}
+                write_layers_exr(target, channels, facts)
+            else:
+                write_layers_tiff(target, layers, facts)
+        return facts
+
+
+def layers_of(photo: LayeredPhoto) -> dict[str, NDArray[np.float32]]:
+    """Return what compositors want: colours in linear light, alpha, depth of the run's kind.
+
+    ``color`` is ``alpha * foreground.color + (1 - alpha) * background.color`` before the change
+    to linear light, and ``depth`` likewise.
+    """
+    plate = clean_plate(photo.image, photo.mask)
+    own = continued(object_color(photo.image, photo.mask, plate), photo.mask)
+
+    def stored(inverse: InverseDepth) -> NDArray[np.float32]:
+        return distance_of(inverse) if photo.kind == "depth" else inverse
+
+    return {
+        "color": to_linear(photo.image),
+        "alpha": photo.mask,
+        "depth": stored(photo.depth),
+        "foreground.color": to_linear(own),
+        "foreground.depth": stored(photo.foreground),
+        "background.color": to_linear(background_color(photo.image, photo.mask, own, plate)),
+        "background.depth": stored(photo.background),
+    }

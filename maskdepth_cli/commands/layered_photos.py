@@ -1,0 +1,171 @@
+"""Photos with both layers, as a run with `--layers` left them: what bokeh and export start from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.finding import is_file
+from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.masks import read_mask
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.run.jobs import Job, LeftOut, Plan
+from maskdepth_cli.run.manifest import DONE, Manifest, Record
+from maskdepth_cli.run.target import MANIFEST, why_no_manifest
+from maskdepth_cli.types import Image, InverseDepth, Mask
+
+_ROLES = ("depth", "foreground", "background", "mask")
+
+Outputs = Callable[[str], tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class LayeredRequest:
+    """Which photos of which run are wanted.
+
+    Parameters
+    ----------
+    run
+        Target folder of a run with `--layers`.
+    names
+        Its photos that are wanted, by their names in the manifest; none: all.
+    photos
+        The run's input folder; None: the paths in the manifest, from the current folder.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    run: Path
+    names: tuple[str, ...] = ()
+    photos: Path | None = None
+    max_megapixels: float = MAX_MEGAPIXELS
+
+
+@dataclass(frozen=True)
+class LayeredPhoto:
+    """A photo (H, W, 3), its refined depth, both layers and the mask, all (H, W)."""
+
+    image: Image
+    depth: InverseDepth
+    foreground: InverseDepth
+    background: InverseDepth
+    mask: Mask
+    kind: DepthKind  # what the run wrote
+
+
+@dataclass(frozen=True)
+class LayeredRun:
+    """The photos of a run that have layers.
+
+    Parameters
+    ----------
+    plan
+        One job a photo.
+    kinds
+        What the depth maps of each photo hold.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    plan: Plan
+    kinds: dict[str, DepthKind]
+    max_megapixels: float
+
+    def load(self, job: Job) -> LayeredPhoto:
+        """Read a job's files.
+
+        Raises
+        ------
+        InputFileError
+            One cannot be read, or is not of the photo's size.
+        """
+        kind = self.kinds[job.name]
+        files = dict(job.inputs)
+        depth, foreground, background = (
+            read_depth(files[role], kind, max_megapixels=self.max_megapixels) for role in _ROLES[:3]
+        )
+        mask = read_mask(files["mask"], max_megapixels=self.max_megapixels)
+        image = read_image(job.image, max_megapixels=self.max_megapixels)
+        for array, role in zip((depth, foreground, background, mask), _ROLES, strict=True):
+            if array.shape != image.shape[:2]:
+                raise InputFileError(
+                    f"{shown(files[role])}: not of the size of {shown(job.image)}; is it the "
+                    "photo of this run? Say where the photos are with --photos"
+                )
+        return LayeredPhoto(image, depth, foreground, background, mask, kind)
+
+
+def find_layers(
+    request: LayeredRequest, outputs: Outputs, extra: tuple[tuple[str, Path], ...] = ()
+) -> LayeredRun:
+    """Read a run's manifest and make a job of every photo with layers.
+
+    Parameters
+    ----------
+    request
+        The run and its photos.
+    outputs
+        From the path of a photo's refined depth, without extension, to what is written.
+    extra
+        Further inputs of every job.
+
+    Raises
+    ------
+    NothingToDoError
+        There is no manifest.
+    UsageError
+        A name is not in it.
+    """
+    run, names, photos = request.run, request.names, request.photos
+    with contextlib.closing(Manifest(run / MANIFEST)) as manifest:
+        if not len(manifest):
+            raise NothingToDoError(why_no_manifest(run))
+        known = sorted(record.name for record in manifest)
+        if missing := sorted(set(names) - set(known)):
+            raise UsageError(
+                f"{shown(missing[0])}: not in {shown(run / MANIFEST)}; its photos are called "
+                f"{', '.join(shown(name) for name in known[:3])}, ..."
+            )
+        records = [record for name in names or known if (record := manifest.get(name))]
+    jobs: list[Job] = []
+    left_out: list[LeftOut] = []
+    kinds: dict[str, DepthKind] = {}
+    for record in records:
+        image = Path(record.path) if photos is None else photos / record.name
+        made = _job(record, image, run, outputs, extra)
+        if isinstance(made, Job):
+            jobs.append(made)
+            kinds[record.name] = _kind(record) or "inverse"
+        else:
+            left_out.append(LeftOut(record.name, image, made))
+    return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds, request.max_megapixels)
+
+
+def _kind(record: Record) -> DepthKind | None:
+    """Return what a record says of its depth maps."""
+    kind = record.table("scale").get("kind")
+    return next((known for known in get_args(DepthKind) if known == kind), None)
+
+
+def _job(
+    record: Record, image: Path, run: Path, outputs: Outputs, extra: tuple[tuple[str, Path], ...]
+) -> Job | str:
+    """Return the job of a photo, or why it has none."""
+    if record.status != DONE:
+        return "it failed in that run"
+    places = [place for role in _ROLES if (place := record.place(role))]
+    if len(places) < len(_ROLES):
+        return "it has no layers; refine with --layers"
+    if _kind(record) is None:
+        return "its line in the manifest does not tell inverse depth from depth"
+    if not is_file(image):
+        return f"{shown(image)} is not there; say where the photos are with --photos"
+    inputs = tuple((role, run / place) for role, place in zip(_ROLES, places, strict=True))
+    stem = PurePosixPath(places[0]).with_suffix("").as_posix()
+    return Job(record.name, image, (*inputs, *extra), outputs(stem))

@@ -1,0 +1,150 @@
+"""`predict` over files: photos in, initial depth out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskdepth_cli.choices import MAX_MEGAPIXELS
+from maskdepth_cli.errors import ExitCode
+from maskdepth_cli.files.depths import check_format, write_depth
+from maskdepth_cli.files.images import as_image, read_photo
+from maskdepth_cli.run.gathering import gather, photo_pixels
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.planning import Layout
+from maskdepth_cli.run.runner import RunOptions, at_hand, run
+from maskdepth_cli.run.staging import staged, stand_in
+from maskdepth_cli.side.choice import SideChoice
+from maskdepth_cli.types import InverseDepth, Photo
+from maskdepth_cli.viewing.panels import prediction_panel
+from maskdepth_cli.viewing.pictures import write_picture
+
+if TYPE_CHECKING:
+    from maskdepth_cli.side.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What `maskdepth predict` was asked for.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, or `-` for a list on stdin.
+    side
+        The network.
+    format
+        One of `files.depths.DEPTH_FORMATS`.
+    preview
+        Whether pictures to look at are written besides.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    inputs: tuple[str, ...]
+    side: SideChoice = field(default_factory=SideChoice)
+    format: str = "png"
+    preview: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
+
+
+def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
+    """Predict the initial depth of photos in files.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, WeightsError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    with staged((*request.inputs, options.folder)) as stage:
+        if stage:
+            inputs = tuple(stand_in(stage, place) for place in request.inputs)
+            request, options = replace(request, inputs=inputs), at_hand(options, stage)
+        return _predict_here(request, options)
+
+
+def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
+    """Predict where all that is named lies on this machine's disks, or has stand-ins there."""
+    check_format(request.format)
+    source = request.side.find()
+    layout = Layout(request.format, preview=request.preview)
+    plan = gather(request.inputs, [], layout, options.folder, dry_run=options.dry_run)
+    plan = replace(plan, notes=(request.side.note(source), *plan.notes))
+
+    photos = len(plan.jobs)
+
+    def make_worker() -> PredictWorker:
+        predictor = request.side.load(source, quiet=options.quiet)
+        return PredictWorker(request, options.folder, predictor, source.name, photos)
+
+    return run(
+        plan,
+        make_worker,
+        options,
+        request.side.decisive(source),
+        photo_pixels(request.max_megapixels),
+    )
+
+
+class PredictWorker:
+    """Predict photos with one network.
+
+    Parameters
+    ----------
+    request
+        Kinds, formats and limits.
+    folder
+        The target folder.
+    predictor
+        Predicts arrays.
+    model
+        Name of the network, noted in the files.
+    photos
+        How many the run is of: cores are divided among them.
+    """
+
+    def __init__(
+        self,
+        request: PredictRequest,
+        folder: Path,
+        predictor: Predictor,
+        model: str,
+        photos: int = 1,
+    ) -> None:
+        from maskdepth_cli.engine.runtime import divide_cores
+
+        self._cores = divide_cores(predictor.device, photos)
+        self.at_once = self._cores.items
+        # Batches gain nothing on the CPU: photos side by side do, see docs/performance.md.
+        self.batch_size = 1 if predictor.device.type == "cpu" else request.side.batch_size
+        self._request = request
+        self._folder = folder
+        self._predictor = predictor
+        self._model = model
+
+    def load(self, job: Job) -> Photo:
+        """Read the photo."""
+        return read_photo(job.image, max_megapixels=self._request.max_megapixels)
+
+    def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
+        """Predict photos; those of equal network size share batches."""
+        with self._cores.share():
+            return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
+
+    def save(self, job: Job, result: tuple[Photo, InverseDepth]) -> dict[str, Any]:
+        """Write the preview, then the depth."""
+        image, depth = result
+        if preview := job.output("preview"):
+            write_picture(self._folder / preview, prediction_panel(as_image(image), depth))
+        place = job.output("depth")
+        assert place is not None
+        scale = write_depth(
+            self._folder / place,
+            depth,
+            format=self._request.format,
+            extra={"model": self._model},
+        )
+        size = [image.shape[1], image.shape[0]]
+        return {"message": "", "size": size, "model": self._model, "scale": scale}

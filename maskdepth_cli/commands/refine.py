@@ -1,0 +1,77 @@
+"""`refine` over files: photos, masks and initial depth in, refined depth out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from maskdepth_cli.commands.refine_request import RefineRequest
+from maskdepth_cli.commands.refine_worker import RefineWorker
+from maskdepth_cli.engine.loading import load_refiner, weights_id
+from maskdepth_cli.engine.settings import RefineSettings
+from maskdepth_cli.errors import ExitCode, WeightsError
+from maskdepth_cli.files.depths import check_format
+from maskdepth_cli.files.remote import Stage
+from maskdepth_cli.run.gathering import gather, photo_pixels
+from maskdepth_cli.run.planning import Layout
+from maskdepth_cli.run.runner import RunOptions, at_hand, run
+from maskdepth_cli.run.staging import staged, stand_in
+
+
+def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
+    """Refine the depth of photos in files.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, WeightsError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    places = (*request.inputs, request.masks, request.instances, request.depths, options.folder)
+    with staged(places) as stage:
+        if stage:
+            request, options = _at_hand(request, stage), at_hand(options, stage)
+        return _refine_here(request, options)
+
+
+def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
+    """Return a request for stand-ins of what lies in an object store."""
+    roots: dict[str, Any] = {
+        name: Path(stand_in(stage, root))
+        for name in ("masks", "instances", "depths")
+        if (root := getattr(request, name))
+    }
+    inputs = tuple(stand_in(stage, place) for place in request.inputs)
+    return replace(request, inputs=inputs, **roots)
+
+
+def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
+    """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
+    check_format(request.format)
+    layout = Layout(request.format, request.layers, request.preview)
+    wanted = request.wanted()
+    decisive = _decisive(request, weights_id(request.weights))
+    source = None if request.depths else request.side.find()
+    plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
+    if source is not None:
+        decisive["initial"] = request.side.decisive(source)
+        plan = replace(plan, notes=(request.side.note(source), *plan.notes))
+
+    photos = len(plan.jobs)  # of all shards, so that each computes as a run of the whole does
+
+    def make_worker() -> RefineWorker:
+        if weights_id(request.weights) != decisive["weights"]:
+            raise WeightsError(f"{request.weights}: not the weights that this run began with")
+        method = load_refiner(request.weights, layers=request.layers, **request.settings)
+        predictor = None if source is None else request.side.load(source, quiet=options.quiet)
+        return RefineWorker(request, options.folder, method, decisive, predictor, photos)
+
+    return run(plan, make_worker, options, decisive, photo_pixels(request.max_megapixels))
+
+
+def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
+    """Return the settings that decide what is written, batch size and device left aside."""
+    settings = asdict(RefineSettings(layers=request.layers, **request.settings))
+    for name in ("batch_size", "device"):
+        del settings[name]
+    return {"weights": weights, "depth_kind": request.depth_kind, **settings}

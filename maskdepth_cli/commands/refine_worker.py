@@ -1,0 +1,229 @@
+"""What `refine` does with one photo: read, refine, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.arrays import strips
+from maskdepth_cli.files.depths import read_depth, write_depth
+from maskdepth_cli.files.images import as_image, read_photo
+from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
+from maskdepth_cli.viewing.panels import refinement_panel
+from maskdepth_cli.viewing.pictures import write_picture
+
+if TYPE_CHECKING:
+    from maskdepth_cli.commands.refine_request import RefineRequest
+    from maskdepth_cli.engine.refiner import Refiner
+    from maskdepth_cli.engine.result import RefinedDepth
+    from maskdepth_cli.side.predictor import Predictor
+
+_STRIP = 1 << 16  # pixels that are compared at once
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One photo with its initial depth and its masks, all of the photo's size."""
+
+    image: Photo
+    depth: InverseDepth | None = None  # None: not predicted yet
+    mask: Mask | None = None
+    instances: InstanceMap | Sequence[Mask] | None = None
+
+
+@dataclass(frozen=True)
+class Refined:
+    """One photo and what came of it."""
+
+    loaded: Loaded
+    initial: InverseDepth  # read or predicted
+    result: RefinedDepth
+
+
+class RefineWorker:
+    """Refine photos with one method, `Refiner` or another with its signature.
+
+    Parameters
+    ----------
+    request
+        Kinds, formats and limits.
+    folder
+        The target folder.
+    method
+        Refines arrays.
+    decisive
+        Weights and settings, noted in the manifest; the weights also in the files.
+    predictor
+        Predicts the initial depth where the request names none.
+    photos
+        How many the run is of: cores are divided among them.
+    """
+
+    def __init__(
+        self,
+        request: RefineRequest,
+        folder: Path,
+        method: Refiner,
+        decisive: Mapping[str, Any],
+        predictor: Predictor | None = None,
+        photos: int = 1,
+    ) -> None:
+        from maskdepth_cli.engine.runtime import divide_cores
+
+        self._cores = divide_cores(method.device, photos)
+        self.at_once = self._cores.items
+        # Small photos fill a GPU only together; on the CPU batches gain nothing.
+        self.batch_size = 1 if method.device.type == "cpu" else method.settings.batch_size
+        self._request = request
+        self._folder = folder
+        self._method = method
+        self._decisive = dict(decisive)
+        self._predictor = predictor
+
+    def load(self, job: Job) -> Loaded:
+        """Read photo, initial depth and masks."""
+        limit = self._request.max_megapixels
+        image = read_photo(job.image, max_megapixels=limit)
+        size = (image.shape[1], image.shape[0])
+        depth = None
+        for path in job.paths("depth"):
+            depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
+            depth = match_size(depth, size, what="depth", path=path)
+        for path in job.paths("instances"):
+            ids = read_instance_map(path, max_megapixels=limit)
+            ids = match_size(ids, size, what="instances", path=path)
+            return Loaded(image, depth, instances=ids)
+        masks = _Masks(job.paths("mask"), size, limit)
+        if len(masks) > 1:
+            return Loaded(image, depth, instances=masks)
+        return Loaded(image, depth, mask=masks[0])
+
+    def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
+        """Refine photos; those with one mask share batches, and so do those to be predicted."""
+        with self._cores.share():
+            return self._compute(loaded)
+
+    def _compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
+        initial = self._initial(loaded)
+        alone = [
+            (photo.image, depth, photo.mask)
+            for photo, depth in zip(loaded, initial, strict=True)
+            if photo.mask is not None
+        ]
+        together = iter(self._method.refine_many(alone))
+        results = []
+        for photo, depth in zip(loaded, initial, strict=True):
+            if photo.instances is None:
+                result = next(together)
+            else:
+                result = self._method.refine_instances(photo.image, depth, photo.instances)
+            results.append(Refined(photo, depth, result))
+        return results
+
+    def _initial(self, loaded: Sequence[Loaded]) -> list[InverseDepth]:
+        """Return the depth maps that were read, and predict the others."""
+        missing = [photo.image for photo in loaded if photo.depth is None]
+        predicted: Iterator[InverseDepth] = iter(())
+        if missing:
+            assert self._predictor is not None
+            predicted = iter(self._predictor.predict_many(missing))
+        return [next(predicted) if photo.depth is None else photo.depth for photo in loaded]
+
+    def save(self, job: Job, result: Refined) -> dict[str, Any]:
+        """Write the layers and the preview, then the refined depth."""
+        refined = result.result
+        if preview := job.output("preview"):
+            write_picture(self._folder / preview, _preview(result))
+        if mask := job.output("mask"):
+            write_mask(self._folder / mask, refined.mask)
+        scales = {}
+        for role in ("foreground", "background", "depth"):
+            if place := job.output(role):
+                scales[role] = write_depth(
+                    self._folder / place,
+                    getattr(refined, role),
+                    format=self._request.format,
+                    kind=self._request.depth_kind,
+                    extra={"weights": str(self._decisive["weights"])[:12]},
+                )
+        return {
+            "message": _warning(result),
+            "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
+            "scale": scales.pop("depth"),
+            **({"layer_scales": scales} if scales else {}),
+            **_change(result.initial, refined),
+            "made_with": self._decisive,
+        }
+
+
+class _Masks(Sequence[Mask]):
+    """Masks read when they are asked for: a photo may have a hundred, each as large as itself."""
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int], max_megapixels: float) -> None:
+        self._paths = paths
+        self._size = size
+        self._limit = max_megapixels
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Mask: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mask]: ...
+    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
+        if isinstance(index, slice):
+            return _Masks(self._paths[index], self._size, self._limit)
+        path = self._paths[index]
+        mask = read_mask(path, max_megapixels=self._limit)
+        return match_size(mask, self._size, what="mask", path=path)
+
+
+def _warning(refined: Refined) -> str:
+    """Return why the initial depth is written as it is, empty where it was refined."""
+    mask = refined.loaded.mask
+    if mask is not None and mask.max() <= 0:
+        reason = "mask is empty"
+    elif mask is not None and mask.min() >= 1:
+        reason = "mask covers the whole photo"
+    elif not refined.result.changed.any():
+        reason = "no mask or instance is large enough, or the initial depth is constant"
+    else:
+        return ""
+    return f"{reason}: the initial depth is written as it is"
+
+
+def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
+    """Return how much the depth changed, in units of the initial inverse depth, and its range."""
+    largest, total, count = 0.0, 0.0, 0
+    for rows in strips(0, len(initial), _STRIP // initial.shape[1]):  # no second map
+        with np.errstate(invalid="ignore"):
+            change = np.abs(refined.depth[rows] - initial[rows])
+        known = np.isfinite(change)
+        if not known.all():
+            change = change[known]
+        largest = max(largest, float(change.max(initial=0)))
+        total += float(change.sum(dtype=np.float64))
+        count += change.size
+    if not count:
+        return {"max_change": 0.0, "mean_change": 0.0, "changed_share": 0.0}
+    return {
+        "max_change": largest,
+        "mean_change": total / count,
+        "changed_share": float(refined.changed.mean()),
+    }
+
+
+def _preview(refined: Refined) -> NDArray[np.uint8]:
+    """Return the picture of a refinement; several objects in a map have colours of their own."""
+    photo, result = refined.loaded, refined.result
+    mask = photo.instances if isinstance(photo.instances, np.ndarray) else result.mask
+    return refinement_panel(as_image(photo.image), mask, refined.initial, result.depth)

@@ -1,0 +1,207 @@
+"""`show`: depth maps of photos side by side, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
+from maskdepth_cli.files.depths import read_depth
+from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.masks import read_instance_map, read_mask
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.metrics.alignment import align, normalise_truth
+from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.planning import Layout
+from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.viewing.colors import COLORMAPS
+from maskdepth_cli.viewing.comparison import comparison_panel
+from maskdepth_cli.viewing.pictures import write_picture
+
+
+@dataclass(frozen=True)
+class ShowRequest:
+    """What `maskdepth show` was asked for.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, or `-` for a list on stdin.
+    before, afters
+        Where the depth maps are that are compared.
+    masks, instances
+        Where the masks or the instance maps are; at most one of them.
+    truth
+        Where the true depth is; None: changes are shown in place of improvements.
+    depth_kind, truth_kind
+        What the compared maps and the true ones hold.
+    crops
+        Close-ups a photo, at most.
+    colormap
+        One of `viewing.colors.COLORMAPS`.
+    max_megapixels
+        Larger pictures are refused.
+    """
+
+    inputs: tuple[str, ...]
+    before: Path
+    afters: tuple[Path, ...]
+    masks: Path | None = None
+    instances: Path | None = None
+    truth: Path | None = None
+    depth_kind: DepthKind = "inverse"
+    truth_kind: DepthKind = "inverse"
+    crops: int = 1
+    colormap: str = COLORMAPS[0]
+    max_megapixels: float = MAX_MEGAPIXELS
+
+    def wanted(self) -> list[Wanted]:
+        """Return what every photo needs.
+
+        Raises
+        ------
+        UsageError
+            There are masks and instance maps.
+        """
+        if self.masks and self.instances:
+            raise UsageError("give either --masks or --instances")
+        found = [Wanted("before", "depth map", self.before, DEPTH_SUFFIXES)]
+        for index, folder in enumerate(self.afters, start=1):
+            found.append(Wanted(f"after/{index}", "depth map", folder, DEPTH_SUFFIXES))
+        if self.masks:
+            found.append(Wanted("mask", "mask", self.masks, several=True))
+        if self.instances:
+            found.append(Wanted("instances", "instance map", self.instances))
+        if self.truth:
+            found.append(Wanted("truth", "true depth map", self.truth, DEPTH_SUFFIXES))
+        return found
+
+
+def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
+    """Draw depth maps in files side by side.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+    plan = gather(
+        request.inputs,
+        request.wanted(),
+        Layout("png", role="picture"),
+        options.folder,
+        dry_run=options.dry_run,
+    )
+    plan = replace(plan, notes=())  # a run's folder holds layers and previews besides
+    settings = {
+        "captions": [shown(folder) for folder in (request.before, *request.afters)],
+        "kinds": [request.depth_kind, request.truth_kind],
+        "crops": request.crops,
+        "colormap": request.colormap,
+    }
+    return run(
+        plan,
+        lambda: ShowWorker(request, options.folder),
+        options,
+        settings,
+        photo_pixels(request.max_megapixels),
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One photo with its maps, all of its size; the maps aligned to the truth if there is one."""
+
+    image: Image
+    before: InverseDepth
+    afters: tuple[InverseDepth, ...]
+    mask: Mask | InstanceMap | None
+    truth: InverseDepth | None
+
+
+class ShowWorker:
+    """Draw comparisons.
+
+    Parameters
+    ----------
+    request
+        What is compared, and how it looks.
+    folder
+        The target folder.
+    """
+
+    batch_size = at_once = 1
+
+    def __init__(self, request: ShowRequest, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+
+    def load(self, job: Job) -> Shown:
+        """Read a photo and its maps."""
+        request, limit = self._request, self._request.max_megapixels
+        image = read_image(job.image, max_megapixels=limit)
+        size = (image.shape[1], image.shape[0])
+
+        def depths(role: str, kind: DepthKind) -> list[InverseDepth]:
+            maps = ((read_depth(p, kind, max_megapixels=limit), p) for p in job.paths(role))
+            return [match_size(depth, size, what="depth", path=path) for depth, path in maps]
+
+        maps = [*depths("before", request.depth_kind), *depths("after", request.depth_kind)]
+        truth = None
+        for true in depths("truth", request.truth_kind):
+            if not (valid := np.isfinite(true)).any():
+                raise InputFileError(f"{shown(job.name)}: its true depth is nowhere known")
+            truth = normalise_truth(true, valid).astype(np.float32)
+            maps = [_aligned(depth, truth, job.name) for depth in maps]
+        return Shown(image, maps[0], tuple(maps[1:]), self._mask(job, size), truth)
+
+    def _mask(self, job: Job, size: tuple[int, int]) -> Mask | InstanceMap | None:
+        """Return a photo's instance map, or what its masks cover together; None without any."""
+        limit = self._request.max_megapixels
+        for path in job.paths("instances"):
+            ids = read_instance_map(path, max_megapixels=limit)
+            return match_size(ids, size, what="instances", path=path)
+        covered = None
+        for path in job.paths("mask"):
+            mask = match_size(read_mask(path, max_megapixels=limit), size, what="mask", path=path)
+            covered = mask if covered is None else np.maximum(covered, mask)
+        return covered
+
+    def compute(self, loaded: Sequence[Shown]) -> list[Shown]:
+        """Leave the drawing to the threads that write."""
+        return list(loaded)
+
+    def save(self, job: Job, result: Shown) -> dict[str, Any]:
+        """Draw and write a comparison."""
+        request = self._request
+        captions = [shown(folder) for folder in request.afters]
+        picture = comparison_panel(
+            result.image,
+            (shown(request.before), result.before),
+            list(zip(captions, result.afters, strict=True)),
+            mask=result.mask,
+            truth=result.truth,
+            crops=request.crops,
+            colormap=request.colormap,
+        )
+        for _, place in job.outputs:
+            write_picture(self._folder / place, picture)
+        return {"size": [result.image.shape[1], result.image.shape[0]]}
+
+
+def _aligned(depth: InverseDepth, truth: InverseDepth, name: str) -> InverseDepth:
+    """Fit a map to the truth by least squares where both are known."""
+    known = np.isfinite(depth)
+    if not (valid := known & np.isfinite(truth)).any():
+        raise InputFileError(f"{shown(name)}: nowhere are its depth and its true depth both known")
+    fitted = align(np.where(known, depth, 0), truth, valid)
+    return np.where(known, fitted, np.nan).astype(np.float32)

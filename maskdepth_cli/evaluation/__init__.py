@@ -1,0 +1,1 @@
+"""Methods side by side on a test set: the paper's protocol, tables and reports."""

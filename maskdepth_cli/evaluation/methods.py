@@ -1,0 +1,282 @@
+"""The methods that `maskdepth evaluate` compares: from what users type to what refines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
+from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.methods.baselines import (
+    BilateralMedian,
+    GuidedFilter,
+    LayeredPropagation,
+    WeightedMedian,
+)
+
+if TYPE_CHECKING:
+    from maskdepth_cli.engine.result import RefinementMethod
+
+INITIAL = "initial"
+FILES = "files"
+OURS = "ours"
+LAYERED_OURS = "layered-ours"
+# Without options; `all` stands for them. Those whose weights are not here are left out.
+DEFAULT_METHODS = (
+    OURS,
+    "direct-composite",
+    "direct-paired",
+    "layered-propagation",
+    "layered-nearest",
+    LAYERED_OURS,
+    "bmf",
+    "guided",
+    "wmf",
+)
+# Embedded weights of each network method; None: the user has to name a file.
+NETWORKS: dict[str, str | None] = {
+    OURS: DEFAULT_WEIGHTS,
+    "direct-composite": f"{DEFAULT_WEIGHTS}-direct-composite",
+    "direct-paired": f"{DEFAULT_WEIGHTS}-direct-paired",
+    LAYERED_OURS: f"{DEFAULT_WEIGHTS}-stage1",
+    # The ablations of the paper's Table 3.
+    "ours-stage2-no-holes": None,
+    "ours-stage2": None,
+    "ours-no-holes": None,
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the comparison.
+
+    Parameters
+    ----------
+    name : str
+        What kind of method it is: one of `known_methods`.
+    label : str
+        Unique in a comparison; the name with the options that were given.
+    decisive : mapping
+        What decides its results, as JSON data; part of the key by which finished rows are known.
+    load : callable or None
+        Makes the method; None for `initial` and `files`.
+    maps : Path or None
+        For `files`: where the maps are.
+    maps_kind : {"inverse", "depth"}
+        What they hold.
+    threaded : bool
+        It can refine several frames at once in threads.
+    uses_masks : bool
+        Masks guide it.
+    """
+
+    name: str
+    label: str
+    decisive: Mapping[str, Any] = field(default_factory=dict)
+    load: Callable[[], RefinementMethod] | None = None
+    maps: Path | None = None
+    maps_kind: DepthKind = "inverse"
+    threaded: bool = True
+    uses_masks: bool = True
+
+
+def _odd(text: str) -> int:
+    value = int(text)
+    if value < 1 or value % 2 == 0:
+        raise ValueError("an odd number of pixels is needed")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError("a number above 0 is needed")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("a whole number above 0 is needed")
+    return value
+
+
+def _keep(text: str) -> str:
+    if text not in ("band", "none"):
+        raise ValueError("band or none is needed")
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("on or off is needed")
+    return text == "on"
+
+
+def _kind(text: str) -> str:
+    if text not in get_args(DepthKind):
+        raise ValueError("inverse or depth is needed")
+    return text
+
+
+Converters = dict[str, Callable[[str], Any]]
+_CLASSICAL: dict[str, tuple[Callable[..., RefinementMethod], Converters]] = {
+    "layered-propagation": (
+        partial(LayeredPropagation, "telea"),
+        {"kernel": _odd, "radius": _positive},
+    ),
+    "layered-nearest": (partial(LayeredPropagation, "nearest"), {"kernel": _odd}),
+    "bmf": (BilateralMedian, {"threshold": _positive}),
+    "guided": (GuidedFilter, {"radius": _whole, "epsilon": _positive}),
+    "wmf": (WeightedMedian, {"kernel": _odd, "sigma": _positive}),
+}
+_NETWORK_OPTIONS: Converters = {
+    "weights": str,
+    "keep": _keep,
+    "working_size": _whole,
+    "windows": _switch,
+}
+_LAYERED_OPTIONS: Converters = {"weights": str, "kernel": _odd, "working_size": _whole}
+_FILES_OPTIONS: Converters = {"dir": str, "kind": _kind}
+
+
+def known_methods() -> tuple[str, ...]:
+    """Return the names of all methods."""
+    return (INITIAL, *NETWORKS, *_CLASSICAL, FILES)
+
+
+def parse_methods(
+    texts: tuple[str, ...], settings: Mapping[str, Any]
+) -> tuple[list[Method], list[str]]:
+    """Resolve what was typed.
+
+    Parameters
+    ----------
+    texts : tuple of str
+        ``NAME``, ``NAME:VALUE``, ``NAME:OPTION=VALUE,...``, or ``all``. A value without an option
+        is the weights file of a network, the folder of ``files``, or the kernel or first option
+        of a classical method.
+    settings : mapping
+        Fields of `RefineSettings` for all networks: device, precision, ...
+
+    Returns
+    -------
+    methods : list of Method
+        `initial` first, the others in the order they were named.
+    notes : list of str
+        One line for each default method that is left out, and why.
+
+    Raises
+    ------
+    UsageError
+        An unknown method or option, a value out of range, or the same method twice.
+    WeightsError
+        The weights of a method that was asked for by name are not there.
+    """
+    methods = {INITIAL: Method(INITIAL, INITIAL, uses_masks=False)}
+    notes, named = [], set()
+    for text in texts or ("all",):
+        if text == INITIAL:
+            continue
+        if text != "all":
+            method = make_method(text, settings)
+            if method.label in named:
+                raise UsageError(f"--method {text}: given twice")
+            named.add(method.label)
+            methods[method.label] = method
+            continue
+        for name in DEFAULT_METHODS:
+            try:
+                methods.setdefault(name, make_method(name, settings))
+            except WeightsError:
+                notes.append(f"{name} is left out: no weights here; --method {name}:FILE adds it")
+    return list(methods.values()), notes
+
+
+def make_method(text: str, settings: Mapping[str, Any]) -> Method:
+    """Resolve one method; see `parse_methods`. Weights are found but not loaded."""
+    name, _, rest = text.partition(":")
+    if name in _CLASSICAL:
+        build, converters = _CLASSICAL[name]
+        options = _parse(text, rest, converters)
+        shared = {key: settings[key] for key in ("min_instance_share", "merge") if key in settings}
+        instance = build(**options, **shared)
+        decisive = {"class": type(instance).__name__, **asdict(cast(Any, instance))}
+        label = _label(name, options)
+        return Method(name, label, decisive, lambda: instance, uses_masks=name != "bmf")
+    if name in NETWORKS:
+        return _network(text, name, rest, settings)
+    if name == FILES:
+        options = _parse(text, rest, _FILES_OPTIONS)
+        if "dir" not in options:
+            raise UsageError(f"--method {text}: name the folder, as files:DIR")
+        folder = Path(options["dir"])
+        kind = cast(DepthKind, options.get("kind", "inverse"))
+        label = f"{FILES} ({folder})"
+        return Method(name, label, {"kind": kind}, maps=folder, maps_kind=kind, uses_masks=False)
+    raise UsageError(f"--method {name}: not known; there are {', '.join(known_methods())}, all")
+
+
+def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Method:
+    layered = name == LAYERED_OURS
+    options = _parse(text, rest, _LAYERED_OPTIONS if layered else _NETWORK_OPTIONS)
+    label = _label(name, options)
+    weights = options.pop("weights", NETWORKS[name])
+    if weights is None:
+        raise WeightsError(f"--method {text}: name the weights, as {name}:FILE")
+    kernel = options.pop("kernel", 5)
+    # The compared methods merge instances as the paper does, unless one rule is asked for.
+    rule = {} if name == OURS else {"merge": "largest"}
+    chosen = {**rule, **settings, **options}
+    decisive = {"weights": weights_id(weights), **chosen}
+    for aside in ("batch_size", "device"):
+        decisive.pop(aside, None)
+
+    def load() -> RefinementMethod:
+        refiner = load_refiner(weights, layers=False, **chosen)
+        if refiner.layered is name.startswith("direct"):
+            kind = "predicts layers" if refiner.layered else "predicts the composite directly"
+            raise WeightsError(f"{weights}: a network that {kind} cannot be {name}")
+        if not layered:
+            return refiner
+        from maskdepth_cli.methods.layered import layered_refiner
+
+        return layered_refiner(refiner.network, refiner.settings, kernel)
+
+    decisive = {"network": name if layered else "refiner", "kernel": kernel, **decisive}
+    return Method(name, label, decisive, load, threaded=False)
+
+
+def _parse(text: str, rest: str, converters: Converters) -> dict[str, Any]:
+    """Options of one method: ``value`` for the first of them, or ``option=value``, by commas."""
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if rest else ():
+        key, equals, value = part.partition("=")
+        if not equals:
+            key, value = next(iter(converters)), part
+        if key not in converters:
+            raise UsageError(
+                f"--method {text}: no option {key!r}; there are {', '.join(converters)}"
+            )
+        try:
+            options[key] = converters[key](value)
+        except ValueError as error:
+            raise UsageError(f"--method {text}: {key}={value}: {error}") from error
+    return options
+
+
+def _label(name: str, options: Mapping[str, Any]) -> str:
+    """Name a method with the options it was given."""
+    words = [
+        str(value).removesuffix(".safetensors") if key == "weights" else f"{key} {_short(value)}"
+        for key, value in options.items()
+    ]
+    return f"{name} ({', '.join(words)})" if words else name
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,213 @@
+"""What happens to one frame of an evaluation: read, refine, score."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maskdepth_cli.datasets.samples import Frame, Sample
+from maskdepth_cli.engine.instances import instance_masks
+from maskdepth_cli.evaluation.degradation import Degradation, degrade
+from maskdepth_cli.evaluation.scoring import EvaluationSettings, InitialDepth, ground_truth
+from maskdepth_cli.files.depths import write_depth
+from maskdepth_cli.metrics.scores import GroundTruth, Scores
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.types import InverseDepth
+
+if TYPE_CHECKING:
+    from maskdepth_cli.engine.result import RefinementMethod
+    from maskdepth_cli.side.predictor import Predictor
+
+Frames = Mapping[str, Frame]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one method made of one frame; the last step of scoring is left to a thread."""
+
+    sample: Sample
+    truth: GroundTruth
+    initial: InverseDepth | None  # None: to be predicted
+    refined: InverseDepth | None = None  # None: to be refined, or the initial depth itself
+    seconds: float = 0.0
+
+
+def details(scores: Scores, seconds: float, scoring: float) -> dict[str, Any]:
+    """Return what the manifest keeps of a scored frame."""
+    return {"scores": asdict(scores), "seconds": seconds, "scoring_seconds": scoring}
+
+
+def scores_of(details: Mapping[str, Any]) -> Scores:
+    """Read scores back; what JSON holds as null is NaN."""
+    stored: Mapping[str, Any] = details["scores"]
+    values: dict[str, Any] = {key: math.nan if x is None else x for key, x in stored.items()}
+    return Scores(**values)
+
+
+class InitialWorker:
+    """Find or predict the initial depth of frames and score it.
+
+    Parameters
+    ----------
+    frames : mapping of str to Frame
+        By name.
+    settings : EvaluationSettings
+    maps : callable or None
+        Gives the initial depth of a sample; None where a predictor does.
+    predictor : Predictor or None
+    folder : Path
+        Target folder of predicted maps.
+    batch_size : int
+        Photos predicted at once.
+    """
+
+    at_once = 1
+
+    def __init__(
+        self,
+        frames: Frames,
+        settings: EvaluationSettings,
+        maps: InitialDepth | None,
+        predictor: Predictor | None,
+        folder: Path,
+        batch_size: int = 1,
+    ) -> None:
+        self.batch_size = batch_size
+        self._frames = frames
+        self._settings = settings
+        self._maps = maps
+        self._predictor = predictor
+        self._folder = folder
+
+    def load(self, job: Job) -> Scored:
+        """Read the frame, and its initial depth where that is a file."""
+        frame = self._frames[job.name]
+        sample = frame.read(frame)
+        truth = ground_truth(sample, self._settings)
+        return Scored(sample, truth, None if self._maps is None else self._maps(sample))
+
+    def compute(self, loaded: Sequence[Scored]) -> list[Scored]:
+        """Predict what is not there."""
+        if self._predictor is None:
+            return list(loaded)
+        start = time.perf_counter()
+        maps = self._predictor.predict_many([item.sample.image for item in loaded])
+        seconds = (time.perf_counter() - start) / len(loaded)
+        return [
+            Scored(item.sample, item.truth, depth, depth, seconds)
+            for item, depth in zip(loaded, maps, strict=True)
+        ]
+
+    def save(self, job: Job, result: Scored) -> dict[str, Any]:
+        """Write a predicted map, and score."""
+        assert result.initial is not None
+        place = job.output("depth")
+        if place is not None:
+            write_depth(self._folder / place, result.initial, format="tiff")
+        start = time.perf_counter()
+        scores = result.truth.score(result.initial)
+        return details(scores, result.seconds, time.perf_counter() - start)
+
+
+class MethodWorker:
+    """Refine frames with one method, or take maps from elsewhere, and score.
+
+    Parameters
+    ----------
+    frames : mapping of str to Frame
+        By name.
+    settings : EvaluationSettings
+    initial : callable
+        Gives the initial depth of a sample.
+    method : RefinementMethod or None
+        None where ``maps`` gives the results.
+    maps : callable or None
+    threaded : bool
+        Refine in the threads that score, several frames at once.
+    degradation : Degradation or None
+        What is done to the masks that guide the method; the metrics keep the true ones.
+    """
+
+    batch_size = at_once = 1
+
+    def __init__(
+        self,
+        frames: Frames,
+        settings: EvaluationSettings,
+        initial: InitialDepth,
+        method: RefinementMethod | None,
+        maps: InitialDepth | None = None,
+        threaded: bool = True,
+        degradation: Degradation | None = None,
+    ) -> None:
+        self._frames = frames
+        self._settings = settings
+        self._initial = initial
+        self._method = method
+        self._maps = maps
+        self._threaded = threaded
+        self._degradation = degradation
+
+    def load(self, job: Job) -> Scored:
+        """Read the frame, its initial depth, and its result where that is a file."""
+        frame = self._frames[job.name]
+        sample = frame.read(frame)
+        refined = None if self._maps is None else self._maps(sample)
+        truth = ground_truth(sample, self._settings)
+        return Scored(sample, truth, self._initial(sample), refined)
+
+    def compute(self, loaded: Sequence[Scored]) -> list[Scored]:
+        """Refine, unless the threads do."""
+        return list(loaded) if self._threaded else [self._refine(item) for item in loaded]
+
+    def save(self, job: Job, result: Scored) -> dict[str, Any]:
+        """Score, and draw the figure if one is asked for."""
+        if result.refined is None:
+            result = self._refine(result)
+        assert result.refined is not None
+        start = time.perf_counter()
+        scores = result.truth.score(result.refined, result.initial)
+        scoring = time.perf_counter() - start
+        if figure := job.output("figure"):
+            _write_figure(Path(figure), result)
+        return details(scores, result.seconds, scoring)
+
+    def _refine(self, item: Scored) -> Scored:
+        assert self._method is not None
+        assert item.initial is not None
+        sample = item.sample
+        masks: Any = sample.instances
+        if self._degradation is not None:
+            whole = instance_masks(sample.instances, self._settings.min_instance_share)
+            masks = [degrade(mask, self._degradation) for mask in whole]
+        start = time.perf_counter()
+        refined = self._method.refine_instances(sample.image, item.initial, masks).depth
+        seconds = time.perf_counter() - start
+        return Scored(sample, item.truth, item.initial, refined, seconds)
+
+
+def _write_figure(path: Path, result: Scored) -> None:
+    from maskdepth_cli.viewing.comparison import comparison_panel
+    from maskdepth_cli.viewing.pictures import write_picture
+
+    assert result.initial is not None
+    assert result.refined is not None
+    truth = np.asarray(result.truth.depth, np.float32)
+    initial, refined = (
+        np.asarray(result.truth.align(depth), np.float32)
+        for depth in (result.initial, result.refined)
+    )
+    picture = comparison_panel(
+        result.sample.image,
+        ("initial depth", initial),
+        [("refined depth", refined)],
+        mask=result.sample.instances,
+        truth=truth,
+    )
+    write_picture(path, picture)

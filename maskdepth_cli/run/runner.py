@@ -1,0 +1,242 @@
+"""The batch contract: plan, resume, work, record, report; one for every command over files."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
+from maskdepth_cli.files.remote import Stage, is_remote
+from maskdepth_cli.run.cluster import RayChoice, run_on_ray
+from maskdepth_cli.run.execution import Tools, run_here
+from maskdepth_cli.run.fingerprints import settings_hash
+from maskdepth_cli.run.interrupts import Interrupts
+from maskdepth_cli.run.jobs import Job, Plan
+from maskdepth_cli.run.manifest import FAILED, PLANNED, SKIPPED, Manifest, Record
+from maskdepth_cli.run.merging import Records, absorb_shards
+from maskdepth_cli.run.pipeline import Worker
+from maskdepth_cli.run.report import Reporter
+from maskdepth_cli.run.resume import Resume
+from maskdepth_cli.run.shards import Shard
+from maskdepth_cli.run.staging import StagedManifests, named, staged_pixels
+from maskdepth_cli.run.target import TargetLock, manifest_name
+
+Loaded = TypeVar("Loaded")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves, whatever it computes.
+
+    Parameters
+    ----------
+    folder
+        The target folder.
+    overwrite
+        Do everything again.
+    dry_run
+        Say what would be done; write nothing.
+    quiet, json
+        See `report.Reporter`.
+    threads
+        Reader threads, and as many writers.
+    label
+        What the progress bar is of, for a run that is one of several.
+    summary
+        Print the table at the end.
+    shard
+        Which of several runs over the same photos this is; None: the only one.
+    ray
+        The cluster that does the work; None: this process.
+    stage
+        Stands for the object stores that inputs or target lie in, if any do.
+    """
+
+    folder: Path
+    overwrite: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    json: bool = False
+    threads: int = 2
+    label: str | None = None
+    summary: bool = True
+    shard: Shard | None = None
+    ray: RayChoice | None = None
+    stage: Stage | None = None
+
+
+def at_hand(options: RunOptions, stage: Stage) -> RunOptions:
+    """Return options with a stand-in for a target folder in an object store.
+
+    Raises
+    ------
+    UsageError, OutputError
+        The store cannot be listed, or written.
+    """
+    if not is_remote(options.folder):
+        return replace(options, stage=stage)
+    if not options.dry_run:
+        stage.check_writable(stage.local(options.folder))
+    return replace(options, stage=stage, folder=stage.mirror(options.folder))
+
+
+def run(
+    plan: Plan,
+    make_worker: Callable[[], Worker[Loaded, Result]],
+    options: RunOptions,
+    settings: Mapping[str, Any],
+    pixels: Callable[[Job], int],
+) -> ExitCode:
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    make_worker
+        Called once, or once in every actor of a cluster, and only when there is a file to work
+        on: loading a network takes time.
+    options
+        How to do it.
+    settings
+        Everything but the inputs that decides what is written, the identity of the weights
+        included; a change of it redoes all files.
+    pixels
+        Size of a job's photo from its header, 0 where unknown.
+
+    Returns
+    -------
+    ExitCode
+        OK, SOME_FAILED or INTERRUPTED.
+
+    Raises
+    ------
+    NothingToDoError
+        The plan has no job.
+    OutputError
+        The target cannot be written, before or during the work.
+    """
+    any_jobs = bool(plan.jobs)
+    if options.shard:
+        plan = options.shard.share(plan)
+    total = len(plan.jobs) + len(plan.left_out)
+    stage, sent = options.stage, None
+    if stage:
+        pixels = staged_pixels(stage, pixels)
+        if stage.holds(options.folder):
+            sent = StagedManifests(stage, options.folder)
+    with Reporter(
+        total,
+        options.folder,
+        quiet=options.quiet,
+        json=options.json,
+        label=options.label,
+        outside=stage.outside if stage else str,
+    ) as reporter:
+        for note in (*(stage.notes if stage else ()), *plan.notes):
+            reporter.note(note)
+        if not any_jobs:
+            for record in _left_out(plan):
+                reporter.record(record)
+            raise NothingToDoError("nothing to do: no photo is left to work on")
+        digest = settings_hash(settings)
+        if options.dry_run:
+            _dry_run(plan, options, digest, reporter)
+        else:
+            with Interrupts() as interrupts, TargetLock(options.folder, options.shard) as lock:
+                if lock.stale:
+                    reporter.note("the run before this one was killed; going on where it stopped")
+                try:
+                    _work(plan, make_worker, options, digest, pixels, reporter, interrupts, sent)
+                except OutputError as error:
+                    hint = "what is finished is whole; run the same command again to go on"
+                    raise OutputError(f"{error}; {hint}") from error
+        if options.summary:
+            reporter.summary()
+    left = total - reporter.counts.total()
+    if left:
+        print(
+            f"interrupted: {left} of {total} photos are left, the others are whole; "
+            "run the same command again to go on",
+            file=sys.stderr,
+        )
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_FAILED if reporter.counts[FAILED] else ExitCode.OK
+
+
+def _work(
+    plan: Plan,
+    make_worker: Callable[[], Worker[Loaded, Result]],
+    options: RunOptions,
+    settings: str,
+    pixels: Callable[[Job], int],
+    reporter: Reporter,
+    interrupts: Interrupts,
+    sent: StagedManifests | None,
+) -> None:
+    """Do what earlier runs have not, and note each file in the manifest as it ends."""
+    absorb_shards(options.folder, options.shard)
+    own = options.folder / manifest_name(options.shard)
+    with (
+        contextlib.closing(sent) if sent else contextlib.nullcontext(),
+        contextlib.closing(Manifest(own, writable=True)) as manifest,
+        contextlib.closing(Records(manifest, options.folder, options.shard)) as known,
+    ):
+        for record in _left_out(plan):
+            manifest.append(named(options.stage, record))
+            reporter.record(record)
+        resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
+        todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
+        if todo and not interrupts.raised:
+            execute = partial(run_here, threads=options.threads)
+            if options.ray:
+                owner = options.shard.label if options.shard else ""
+                execute = partial(
+                    run_on_ray, choice=options.ray, threads=options.threads, owner=owner
+                )
+            tools = Tools(pixels, lambda: interrupts.raised, reporter.note, options.stage)
+            with contextlib.closing(execute(todo, make_worker, resume, tools)) as outcomes:
+                for ended in outcomes:
+                    if ended.fatal:
+                        raise OutputError(ended.fatal)
+                    manifest.append(ended.record)
+                    reporter.record(ended.record, ended.status)
+                    if sent:
+                        sent.send_now_and_then()
+        manifest.compact()
+
+
+def _dry_run(plan: Plan, options: RunOptions, settings: str, reporter: Reporter) -> None:
+    """Report what a run would do."""
+    own = options.folder / manifest_name(options.shard)
+    with (
+        contextlib.closing(Manifest(own)) as manifest,
+        contextlib.closing(Records(manifest, options.folder, options.shard)) as known,
+    ):
+        resume = Resume(options.folder, known, settings, overwrite=options.overwrite)
+        for record in _left_out(plan):
+            reporter.record(record)
+        for job in plan.jobs:
+            if not _skip(job, resume, reporter):
+                outputs = {role: {"path": path} for role, path in job.outputs}
+                reporter.record(Record(job.name, str(job.image), PLANNED, outputs=outputs))
+
+
+def _skip(job: Job, resume: Resume, reporter: Reporter) -> bool:
+    """Report a job that an earlier run finished; return whether it did."""
+    record = resume.finished(job)
+    if record is None:
+        return False
+    reporter.record(replace(record, path=str(job.image)), SKIPPED)
+    return True
+
+
+def _left_out(plan: Plan) -> Iterator[Record]:
+    for photo in plan.left_out:
+        yield Record(photo.name, str(photo.image), FAILED, photo.reason)

@@ -1,0 +1,66 @@
+"""From the name or the file of a SIDE network to a predictor: where weights and networks meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from maskdepth_cli.choices import DepthKind
+
+if TYPE_CHECKING:
+    from maskdepth_cli.side.predictor import Predictor
+
+
+def load_predictor(
+    model: str | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    model_gives: DepthKind | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    **settings: Any,
+) -> Predictor:
+    """Load a SIDE network that predicts initial depth from photos.
+
+    Parameters
+    ----------
+    model : str, optional
+        ``"lite"`` (in the package), ``"dpt-large"``, ``"midas-v2.1"`` and others (downloaded once,
+        verified), ``"hf:ORG/NAME"`` (transformers), or a checkpoint on disk. Default: told from
+        ``weights``, else ``lite``.
+    weights : path, optional
+        A checkpoint on disk in place of the registered one.
+    model_gives : {"inverse", "depth"}, optional
+        What a model gives that does not tell.
+    report : callable, optional
+        Called during a download with the bytes that are here and the bytes there will be.
+    **settings
+        Fields of `PredictSettings`, such as ``device="cpu"`` or ``tta="flip"``.
+
+    Raises
+    ------
+    WeightsError
+        The weights cannot be had or do not fit.
+    UsageError
+        The device or the precision cannot be had here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from maskdepth_cli import load_predictor
+    >>> predictor = load_predictor("lite", device="cpu")
+    >>> predictor.predict(np.zeros((48, 64, 3), np.float32)).shape
+    (48, 64)
+    """
+    from maskdepth_cli.side.models import find_side_model, load_side_model
+    from maskdepth_cli.side.predictor import Predictor
+    from maskdepth_cli.side.settings import PredictSettings
+
+    source = find_side_model(model, weights)
+    side = load_side_model(source, depth_kind=model_gives, report=report)
+    return Predictor(
+        side.network,
+        side.prepare,
+        depth_kind=side.depth_kind,
+        settings=PredictSettings(**settings),
+    )
