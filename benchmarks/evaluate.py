@@ -24,7 +24,7 @@ from maskdepth_cli.evaluation.initial_depth import DepthMaps
 from maskdepth_cli.evaluation.methods import Method, parse_methods
 from maskdepth_cli.evaluation.stages import EvaluateRequest, evaluate
 from maskdepth_cli.run.manifest import Manifest
-from maskdepth_cli.run.runner import RunOptions
+from maskdepth_cli.run.options import RunOptions
 
 HEIGHT, WIDTH, OBJECTS = 384, 512, 10
 

@@ -10,6 +10,9 @@ from typing import Literal, TypeAlias
 MAX_MEGAPIXELS: float = 200
 """Pictures with more million pixels are refused, unless the user allows them."""
 
+MIN_INSTANCE_SHARE: float = 0.01
+"""Instances that cover less of a photo neither guide nor count (paper section 4.2)."""
+
 DepthKind: TypeAlias = Literal["inverse", "depth"]
 """What the numbers of a depth map mean: larger is nearer, or larger is farther."""
 
@@ -25,6 +28,9 @@ MergeRule: TypeAlias = Literal["own", "largest"]
 Keep: TypeAlias = Literal["band", "none"]
 """Where a refinement may change depth: near the mask's boundary, or everywhere."""
 
+Colormap: TypeAlias = Literal["Spectral_r", "inferno", "turbo", "gray"]
+"""Colours of depth, by their names in Matplotlib."""
+
 Tta: TypeAlias = Literal["none", "flip"]
 """Test-time augmentation of SIDE networks."""
 
@@ -33,6 +39,9 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
 Precision: TypeAlias = Literal["auto", "bf16", "fp16", "fp32"]
 """Numbers that networks compute with."""
+
+TrainPrecision: TypeAlias = Literal["fp32", "bf16"]
+"""Numbers that training computes with."""
 
 Executor: TypeAlias = Literal["local", "ray"]
 """Where photos are worked on."""

@@ -11,7 +11,8 @@ from typing import Any
 from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.run.jobs import Job, Plan
-from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.run.options import RunOptions
+from maskdepth_cli.run.runner import run
 
 
 @dataclass

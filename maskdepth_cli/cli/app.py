@@ -6,19 +6,13 @@ from typing import Annotated
 
 import typer
 
-from maskdepth_cli.cli.bokeh import bokeh
+from maskdepth_cli.cli import photos
 from maskdepth_cli.cli.evaluate import evaluate
-from maskdepth_cli.cli.export import export
-from maskdepth_cli.cli.gallery import gallery
-from maskdepth_cli.cli.merge_manifests import merge_manifests
+from maskdepth_cli.cli.fields import add_command
 from maskdepth_cli.cli.models import models
-from maskdepth_cli.cli.pointcloud import pointcloud
-from maskdepth_cli.cli.predict import predict
-from maskdepth_cli.cli.refine import refine
-from maskdepth_cli.cli.show import show
 from maskdepth_cli.cli.train import train
 
-# Without markup, help needs no rich: it appears in half the time.
+# Without markup, help needs no rich: it appears in half the time. `add_command` draws the panels.
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -46,14 +40,17 @@ def root(
     """Sharpen the edges of single-photo depth maps with masks."""
 
 
-app.command()(refine)
-app.command()(predict)
-app.command()(evaluate)
-app.command()(show)
-app.command()(gallery)
-app.command()(bokeh)
-app.command()(export)
-app.command()(pointcloud)
-app.command()(merge_manifests)
+for command in (
+    photos.refine,
+    photos.predict,
+    evaluate,
+    photos.show,
+    photos.gallery,
+    photos.bokeh,
+    photos.export,
+    photos.pointcloud,
+    photos.merge_manifests,
+):
+    add_command(app, command)
 app.add_typer(models, name="models")
-app.command()(train)
+add_command(app, train)

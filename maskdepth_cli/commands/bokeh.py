@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.commands.layered_photos import (
-    LayeredPhoto,
-    LayeredRequest,
-    LayeredRun,
-    find_layers,
-)
-from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
+from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, find_layers
+from maskdepth_cli.commands.layered_request import BACKGROUND, BokehRequest
+from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
-from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.run.options import RunOptions
+from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import Image, InverseDepth, Mask
 from maskdepth_cli.viewing.bokeh import bokeh
 from maskdepth_cli.viewing.pictures import write_picture
-
-OBJECT, BACKGROUND = "object", "background"
-
-
-@dataclass(frozen=True)
-class BokehRequest(LayeredRequest):
-    """What `maskdepth bokeh` was asked for, beside the photos.
-
-    Parameters
-    ----------
-    focus
-        `object` (all of it is sharp), `background` (its middle), or a point as `X,Y`; None: the
-        object, unless there is a mask.
-    focus_mask
-        Focus on the middle of what this mask covers.
-    aperture
-        Radius of the largest blur as a share of the photo's long side.
-    highlights
-        See `viewing.bokeh.bokeh`.
-    """
-
-    focus: str | None = None
-    focus_mask: Path | None = None
-    aperture: float = 0.015
-    highlights: float = 0.0
-
-    @property
-    def on_object(self) -> bool:
-        """Whether the object is what is to be sharp."""
-        return self.focus == OBJECT or (self.focus is None and self.focus_mask is None)
-
-    def point(self) -> tuple[int, int] | None:
-        """Return the point of `focus`, None where it names a layer.
-
-        Raises
-        ------
-        UsageError
-            It is neither, or there is a mask besides.
-        """
-        if self.focus and self.focus_mask:
-            raise UsageError("give either --focus or --focus-mask")
-        if self.focus in (None, OBJECT, BACKGROUND):
-            return None
-        try:
-            x, y = (int(part) for part in str(self.focus).split(","))
-        except ValueError:
-            raise UsageError(
-                f"--focus {self.focus}: not object, background or a point such as 640,480"
-            ) from None
-        return x, y
 
 
 def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.commands.layered_photos import (
-    LayeredPhoto,
-    LayeredRequest,
-    LayeredRun,
-    find_layers,
-)
+from maskdepth_cli.choices import LayersFormat
+from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, find_layers
+from maskdepth_cli.commands.layered_request import ExportRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
-from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.run.options import RunOptions
+from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.viewing.matte import (
     background_color,
@@ -30,8 +27,6 @@ from maskdepth_cli.viewing.matte import (
     to_linear,
 )
 from maskdepth_cli.viewing.points import distance_of
-
-TIFF, EXR, FILES = "tiff", "exr", "files"
 
 _EXR_CHANNELS = {
     "color": "",
@@ -45,25 +40,6 @@ _EXR_CHANNELS = {
 """From our names of layers to OpenEXR's channels; the photo's own have no prefix."""
 
 
-@dataclass(frozen=True)
-class ExportRequest(LayeredRequest):
-    """What `maskdepth export` was asked for, beside the photos.
-
-    Parameters
-    ----------
-    format
-        `tiff` (a page a layer), `exr` (one file, named channels) or `files` (a TIFF a layer).
-    """
-
-    format: str = TIFF
-
-    def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
-        """Return role and relative path of what is written for a photo."""
-        if self.format == FILES:
-            return tuple((name, f"{place}/{name}.tiff") for name in _EXR_CHANNELS)
-        return (("layers", f"{place}.{self.format}"),)
-
-
 def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
     """Export layers of photos in files.
 
@@ -72,14 +48,21 @@ def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, OutputError
         Before any work; see docs/exit-codes.md.
     """
-    if request.format == EXR:
+    if request.format == "exr":
         check_openexr()
-    layered = find_layers(request, request.outputs)
+    layered = find_layers(request, lambda place: _outputs(request.format, place))
     worker = ExportWorker(request, layered, options.folder)
     settings = {"format": request.format}
     return run(
         layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
     )
+
+
+def _outputs(format: LayersFormat, place: str) -> tuple[tuple[str, str], ...]:
+    """Return role and relative path of what is written for a photo."""
+    if format == "files":
+        return tuple((name, f"{place}/{name}.tiff") for name in _EXR_CHANNELS)
+    return (("layers", f"{place}.{format}"),)
 
 
 class ExportWorker:
@@ -118,9 +101,9 @@ class ExportWorker:
         facts = {"kind": kind, "color": "linear light, sRGB primaries"}
         for role, place in job.outputs:
             target = self._folder / place
-            if self._request.format == FILES:
+            if self._request.format == "files":
                 write_layers_tiff(target, {role: layers[role]}, facts)
-            elif self._request.format == EXR:
+            elif self._request.format == "exr":
                 channels = {_EXR_CHANNELS[name]: values for name, values in layers.items()}
                 write_layers_exr(target, channels, facts)
             else:

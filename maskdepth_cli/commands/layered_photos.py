@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.commands.layered_request import LayeredRequest
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.finding import is_file
@@ -23,28 +24,6 @@ from maskdepth_cli.types import Image, InverseDepth, Mask
 _ROLES = ("depth", "foreground", "background", "mask")
 
 Outputs = Callable[[str], tuple[tuple[str, str], ...]]
-
-
-@dataclass(frozen=True)
-class LayeredRequest:
-    """Which photos of which run are wanted.
-
-    Parameters
-    ----------
-    run
-        Target folder of a run with `--layers`.
-    names
-        Its photos that are wanted, by their names in the manifest; none: all.
-    photos
-        The run's input folder; None: the paths in the manifest, from the current folder.
-    max_megapixels
-        Larger pictures are refused.
-    """
-
-    run: Path
-    names: tuple[str, ...] = ()
-    photos: Path | None = None
-    max_megapixels: float = MAX_MEGAPIXELS
 
 
 @dataclass(frozen=True)

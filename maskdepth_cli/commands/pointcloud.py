@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.commands.pointcloud_request import PointCloudRequest
 from maskdepth_cli.errors import InputFileError, UsageError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
@@ -30,55 +29,13 @@ _NEAR, _FAR = 1.0, 10.0
 _LEAST_GAP = 0.01  # between object and background, as a share of the range
 
 
-@dataclass(frozen=True)
-class PointCloudRequest:
-    """What `maskdepth pointcloud` was asked for.
-
-    Parameters
-    ----------
-    photo, depth
-        The files; the depth map is brought to the photo's size.
-    depth_kind
-        What the depth map holds.
-    near, far
-        Distances of the largest and the smallest value of an inverse depth map.
-    range_of
-        The inverse depth map whose range they refer to; None: the depth map itself.
-    field_of_view
-        Horizontal, in degrees; used without `focal`.
-    focal
-        Focal length in pixels.
-    cull
-        See `viewing.points.hangs`.
-    mask
-        Only the points of this mask.
-    behind
-        Depth map of what lies behind the mask, whose points are added.
-    max_megapixels
-        Larger pictures are refused.
-    """
-
-    photo: Path
-    depth: Path
-    depth_kind: DepthKind = "inverse"
-    near: float | None = None
-    far: float | None = None
-    range_of: Path | None = None
-    field_of_view: float = 60.0
-    focal: float | None = None
-    cull: float | None = None
-    mask: Path | None = None
-    behind: Path | None = None
-    max_megapixels: float = MAX_MEGAPIXELS
-
-
-def write_point_cloud(request: PointCloudRequest, target: Path) -> int:
+def write_point_cloud(request: PointCloudRequest) -> tuple[Path, int]:
     """Write a point cloud.
 
     Returns
     -------
-    int
-        The number of points.
+    path, count
+        The file and the number of its points.
 
     Raises
     ------
@@ -89,6 +46,7 @@ def write_point_cloud(request: PointCloudRequest, target: Path) -> int:
     OutputError
         The target cannot be written.
     """
+    target = request.output or request.depth.with_suffix(".ply")
     near, far = request.near or _NEAR, request.far or _FAR
     if request.depth_kind == "depth" and (request.near or request.far or request.range_of):
         raise UsageError("--near, --far and --range-of are for inverse depth; drop them")
@@ -130,7 +88,7 @@ def write_point_cloud(request: PointCloudRequest, target: Path) -> int:
     if not len(cloud.positions):
         raise InputFileError(f"{shown(request.depth)}: no point is left; nothing is written")
     write_ply(target, cloud.positions, cloud.colors, f"maskdepth: focal length {focal:.6g} px")
-    return len(cloud.positions)
+    return target, len(cloud.positions)
 
 
 def _gap(reference: InverseDepth) -> float:

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS
+from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import check_format, write_depth
 from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import RunOptions, at_hand, run
+from maskdepth_cli.run.runner import at_hand, run
 from maskdepth_cli.run.staging import staged, stand_in
-from maskdepth_cli.side.choice import SideChoice
 from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.viewing.panels import prediction_panel
 from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
     from maskdepth_cli.side.predictor import Predictor
-
-
-@dataclass(frozen=True)
-class PredictRequest:
-    """What `maskdepth predict` was asked for.
-
-    Parameters
-    ----------
-    inputs
-        Files, folders, or `-` for a list on stdin.
-    side
-        The network.
-    format
-        One of `files.depths.DEPTH_FORMATS`.
-    preview
-        Whether pictures to look at are written besides.
-    max_megapixels
-        Larger pictures are refused.
-    """
-
-    inputs: tuple[str, ...]
-    side: SideChoice = field(default_factory=SideChoice)
-    format: str = "png"
-    preview: bool = False
-    max_megapixels: float = MAX_MEGAPIXELS
 
 
 def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
@@ -118,7 +93,7 @@ class PredictWorker:
         self._cores = divide_cores(predictor.device, photos)
         self.at_once = self._cores.items
         # Batches gain nothing on the CPU: photos side by side do, see docs/performance.md.
-        self.batch_size = 1 if predictor.device.type == "cpu" else request.side.batch_size
+        self.batch_size = 1 if predictor.device.type == "cpu" else request.side.settings.batch_size
         self._request = request
         self._folder = folder
         self._predictor = predictor

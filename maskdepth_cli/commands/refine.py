@@ -9,14 +9,16 @@ from typing import Any
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
 from maskdepth_cli.engine.loading import load_refiner, weights_id
-from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.errors import ExitCode, WeightsError
+from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import check_format
+from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.remote import Stage
-from maskdepth_cli.run.gathering import gather, photo_pixels
+from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
+from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import RunOptions, at_hand, run
+from maskdepth_cli.run.runner import at_hand, run
 from maskdepth_cli.run.staging import staged, stand_in
+from maskdepth_cli.settings import decisive
 
 
 def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
@@ -48,30 +50,51 @@ def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
-    layout = Layout(request.format, request.layers, request.preview)
-    wanted = request.wanted()
-    decisive = _decisive(request, weights_id(request.weights))
+    layout = Layout(request.format, request.settings.layers, request.preview)
+    wanted = _wanted(request)
+    made_with = _decisive(request, weights_id(request.weights))
     source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
     if source is not None:
-        decisive["initial"] = request.side.decisive(source)
+        made_with["initial"] = request.side.decisive(source)
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
     photos = len(plan.jobs)  # of all shards, so that each computes as a run of the whole does
 
     def make_worker() -> RefineWorker:
-        if weights_id(request.weights) != decisive["weights"]:
+        if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
-        method = load_refiner(request.weights, layers=request.layers, **request.settings)
+        method = load_refiner(request.weights, **asdict(request.settings))
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
-        return RefineWorker(request, options.folder, method, decisive, predictor, photos)
+        return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
-    return run(plan, make_worker, options, decisive, photo_pixels(request.max_megapixels))
+    return run(plan, make_worker, options, made_with, photo_pixels(request.max_megapixels))
 
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
-    settings = asdict(RefineSettings(layers=request.layers, **request.settings))
-    for name in ("batch_size", "device"):
-        del settings[name]
-    return {"weights": weights, "depth_kind": request.depth_kind, **settings}
+    return {"weights": weights, "depth_kind": request.depth_kind, **decisive(request.settings)}
+
+
+def _wanted(request: RefineRequest) -> list[Wanted]:
+    """Return what every photo needs.
+
+    Raises
+    ------
+    UsageError
+        Masks are not named, or what is said of the initial depth contradicts itself.
+    """
+    if (request.masks is None) == (request.instances is None):
+        raise UsageError("give either --masks or --instances")
+    if request.depths and request.side.model:
+        raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
+    if request.depths is None and request.depth_kind != "inverse":
+        raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
+    if request.masks:
+        masks = Wanted("mask", "mask", request.masks, several=True)
+    else:
+        assert request.instances is not None
+        masks = Wanted("instances", "instance map", request.instances)
+    if request.depths is None:
+        return [masks]
+    return [masks, Wanted("depth", "depth map", request.depths, DEPTH_SUFFIXES)]

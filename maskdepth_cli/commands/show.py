@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.commands.show_request import ShowRequest
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
@@ -20,70 +21,12 @@ from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.metrics.alignment import align, normalise_truth
 from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
-from maskdepth_cli.viewing.colors import COLORMAPS
 from maskdepth_cli.viewing.comparison import comparison_panel
 from maskdepth_cli.viewing.pictures import write_picture
-
-
-@dataclass(frozen=True)
-class ShowRequest:
-    """What `maskdepth show` was asked for.
-
-    Parameters
-    ----------
-    inputs
-        Files, folders, or `-` for a list on stdin.
-    before, afters
-        Where the depth maps are that are compared.
-    masks, instances
-        Where the masks or the instance maps are; at most one of them.
-    truth
-        Where the true depth is; None: changes are shown in place of improvements.
-    depth_kind, truth_kind
-        What the compared maps and the true ones hold.
-    crops
-        Close-ups a photo, at most.
-    colormap
-        One of `viewing.colors.COLORMAPS`.
-    max_megapixels
-        Larger pictures are refused.
-    """
-
-    inputs: tuple[str, ...]
-    before: Path
-    afters: tuple[Path, ...]
-    masks: Path | None = None
-    instances: Path | None = None
-    truth: Path | None = None
-    depth_kind: DepthKind = "inverse"
-    truth_kind: DepthKind = "inverse"
-    crops: int = 1
-    colormap: str = COLORMAPS[0]
-    max_megapixels: float = MAX_MEGAPIXELS
-
-    def wanted(self) -> list[Wanted]:
-        """Return what every photo needs.
-
-        Raises
-        ------
-        UsageError
-            There are masks and instance maps.
-        """
-        if self.masks and self.instances:
-            raise UsageError("give either --masks or --instances")
-        found = [Wanted("before", "depth map", self.before, DEPTH_SUFFIXES)]
-        for index, folder in enumerate(self.afters, start=1):
-            found.append(Wanted(f"after/{index}", "depth map", folder, DEPTH_SUFFIXES))
-        if self.masks:
-            found.append(Wanted("mask", "mask", self.masks, several=True))
-        if self.instances:
-            found.append(Wanted("instances", "instance map", self.instances))
-        if self.truth:
-            found.append(Wanted("truth", "true depth map", self.truth, DEPTH_SUFFIXES))
-        return found
 
 
 def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
@@ -96,7 +39,7 @@ def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
     """
     plan = gather(
         request.inputs,
-        request.wanted(),
+        _wanted(request),
         Layout("png", role="picture"),
         options.folder,
         dry_run=options.dry_run,
@@ -115,6 +58,28 @@ def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
         settings,
         photo_pixels(request.max_megapixels),
     )
+
+
+def _wanted(request: ShowRequest) -> list[Wanted]:
+    """Return what every photo needs.
+
+    Raises
+    ------
+    UsageError
+        There are masks and instance maps.
+    """
+    if request.masks and request.instances:
+        raise UsageError("give either --masks or --instances")
+    found = [Wanted("before", "depth map", request.before, DEPTH_SUFFIXES)]
+    for index, folder in enumerate(request.afters, start=1):
+        found.append(Wanted(f"after/{index}", "depth map", folder, DEPTH_SUFFIXES))
+    if request.masks:
+        found.append(Wanted("mask", "mask", request.masks, several=True))
+    if request.instances:
+        found.append(Wanted("instances", "instance map", request.instances))
+    if request.truth:
+        found.append(Wanted("truth", "true depth map", request.truth, DEPTH_SUFFIXES))
+    return found
 
 
 @dataclass(frozen=True)

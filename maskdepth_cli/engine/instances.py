@@ -7,17 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.choices import MergeRule
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE, MergeRule
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.windows import EVERYWHERE, Place
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
-MIN_SHARE = 0.01  # smaller instances are left out (paper section 4.2)
 BEYOND = 0.25  # of a change, by which the given depth may lie outside of the two layers
 
 
 def instance_masks(
-    instances: InstanceMap | Sequence[Mask], min_share: float = MIN_SHARE
+    instances: InstanceMap | Sequence[Mask], min_share: float = MIN_INSTANCE_SHARE
 ) -> Iterator[Mask]:
     """Yield one mask per instance, by ascending id; masks given one by one are all kept.
 

@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from maskdepth_cli.choices import Keep, MergeRule
-from maskdepth_cli.engine.instances import MIN_SHARE
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Keep, MergeRule
+from maskdepth_cli.settings import (
+    METHOD,
+    BatchSizeSetting,
+    CompiledSetting,
+    DeviceSetting,
+    PrecisionSetting,
+    Setting,
+)
 
 
 @dataclass(frozen=True)
 class RefineSettings:
     """How a `Refiner` works; every default is the documented one."""
 
-    working_size: int = 512  # longest side of the layers' prediction; smaller images keep theirs
-    keep: Keep = "band"  # none: the paper's plain output
+    working_size: Annotated[
+        int,
+        Setting("Long side at which the network works, in pixels.", min=32, panel=METHOD),
+    ] = 512  # smaller photos keep their size
+    keep: Annotated[
+        Keep,
+        Setting(
+            "band: far from mask boundaries the initial depth survives exactly; none: the "
+            "network's output everywhere, as in the paper.",
+            panel=METHOD,
+        ),
+    ] = "band"
     keep_dilation: float = 0.025  # reach of the band around the boundary, of the long side
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
-    min_instance_share: float = MIN_SHARE
-    merge: MergeRule = "own"  # of several masks; largest: the paper's
-    windows: bool = True  # small masks are refined within their surroundings
-    layers: bool = True  # False: only the depth is made, the layers are the initial depth
-    batch_size: int = 8  # masks whose two passes run at once
-    device: str = "auto"
-    precision: str = "auto"
-    compiled: bool = False  # run the network through torch.compile
+    min_instance_share: Annotated[
+        float,
+        Setting("Leave out instances that cover less of the photo.", min=0, max=1, panel=METHOD),
+    ] = MIN_INSTANCE_SHARE
+    merge: Annotated[
+        MergeRule,
+        Setting(
+            "Several masks for a photo. own: a pixel follows the mask that covers it; largest: "
+            "the largest change wins, as in the paper.",
+            panel=METHOD,
+        ),
+    ] = "own"
+    windows: Annotated[
+        bool,
+        Setting(
+            "Refine small masks within their surroundings, which is faster, or each over the "
+            "whole photo, as a single one is with --layers.",
+            panel=METHOD,
+        ),
+    ] = True
+    layers: Annotated[
+        bool, Setting("Also write both layers' depth and the mask, to DIR/layers.")
+    ] = True  # False: only the depth is made, the layers are the initial depth
+    batch_size: BatchSizeSetting = 8  # masks whose two passes run at once
+    device: DeviceSetting = "auto"
+    precision: PrecisionSetting = "auto"
+    compiled: CompiledSetting = False

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.choices import DepthKind, Keep
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
+from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.methods.baselines import (
     BilateralMedian,
@@ -17,6 +18,7 @@ from maskdepth_cli.methods.baselines import (
     LayeredPropagation,
     WeightedMedian,
 )
+from maskdepth_cli.settings import declared
 
 if TYPE_CHECKING:
     from maskdepth_cli.engine.result import RefinementMethod
@@ -105,22 +107,19 @@ def _whole(text: str) -> int:
     return value
 
 
-def _keep(text: str) -> str:
-    if text not in ("band", "none"):
-        raise ValueError("band or none is needed")
-    return text
-
-
 def _switch(text: str) -> bool:
     if text not in ("on", "off"):
         raise ValueError("on or off is needed")
     return text == "on"
 
 
-def _kind(text: str) -> str:
-    if text not in get_args(DepthKind):
-        raise ValueError("inverse or depth is needed")
-    return text
+def _one_of(choices: Any) -> Callable[[str], str]:
+    def choose(text: str) -> str:
+        if text not in get_args(choices):
+            raise ValueError(f"{' or '.join(get_args(choices))} is needed")
+        return text
+
+    return choose
 
 
 Converters = dict[str, Callable[[str], Any]]
@@ -136,12 +135,12 @@ _CLASSICAL: dict[str, tuple[Callable[..., RefinementMethod], Converters]] = {
 }
 _NETWORK_OPTIONS: Converters = {
     "weights": str,
-    "keep": _keep,
+    "keep": _one_of(Keep),
     "working_size": _whole,
     "windows": _switch,
 }
 _LAYERED_OPTIONS: Converters = {"weights": str, "kernel": _odd, "working_size": _whole}
-_FILES_OPTIONS: Converters = {"dir": str, "kind": _kind}
+_FILES_OPTIONS: Converters = {"dir": str, "kind": _one_of(DepthKind)}
 
 
 def known_methods() -> tuple[str, ...]:
@@ -232,9 +231,9 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
     # The compared methods merge instances as the paper does, unless one rule is asked for.
     rule = {} if name == OURS else {"merge": "largest"}
     chosen = {**rule, **settings, **options}
-    decisive = {"weights": weights_id(weights), **chosen}
-    for aside in ("batch_size", "device"):
-        decisive.pop(aside, None)
+    deciding = {
+        key: value for key, value in chosen.items() if declared(RefineSettings)[key].decides
+    }
 
     def load() -> RefinementMethod:
         refiner = load_refiner(weights, layers=False, **chosen)
@@ -247,7 +246,12 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
 
         return layered_refiner(refiner.network, refiner.settings, kernel)
 
-    decisive = {"network": name if layered else "refiner", "kernel": kernel, **decisive}
+    decisive = {
+        "network": name if layered else "refiner",
+        "kernel": kernel,
+        "weights": weights_id(weights),
+        **deciding,
+    }
     return Method(name, label, decisive, load, threaded=False)
 
 

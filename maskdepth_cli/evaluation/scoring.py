@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE
 from maskdepth_cli.datasets.samples import DepthDataset, Sample
-from maskdepth_cli.engine.instances import MIN_SHARE, instance_masks
+from maskdepth_cli.engine.instances import instance_masks
 from maskdepth_cli.engine.result import RefinementMethod
 from maskdepth_cli.metrics.scores import GroundTruth, MetricSettings, Scores
 from maskdepth_cli.metrics.summary import Summary, summarise
@@ -20,7 +21,7 @@ InitialDepth = Callable[[Sample], InverseDepth]
 class EvaluationSettings:
     """What decides the scores besides the method."""
 
-    min_instance_share: float = MIN_SHARE  # smaller instances neither guide nor count (paper 4.2)
+    min_instance_share: float = MIN_INSTANCE_SHARE
     metrics: MetricSettings = field(default_factory=MetricSettings)
 
 

@@ -21,8 +21,9 @@ from maskdepth_cli.evaluation.workers import InitialWorker, MethodWorker, scores
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
 from maskdepth_cli.run.manifest import DONE, Manifest
+from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.pipeline import Worker
-from maskdepth_cli.run.runner import RunOptions, run
+from maskdepth_cli.run.runner import run
 from maskdepth_cli.run.target import MANIFEST
 from maskdepth_cli.side.choice import SideChoice
 
@@ -178,7 +179,7 @@ class _Stages:
 
             def make_worker() -> InitialWorker:
                 predictor = request.side.load(source, quiet=self.options.quiet)
-                batch = request.side.batch_size
+                batch = request.side.settings.batch_size
                 return InitialWorker(self.frames, request.settings, None, predictor, folder, batch)
 
             plan = self._plan(output=("depth", lambda name: str(predicted[name].resolve())))

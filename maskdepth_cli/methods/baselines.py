@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from maskdepth_cli.choices import MergeRule
-from maskdepth_cli.engine.instances import MIN_SHARE, instance_masks, merge_instances
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE, MergeRule
+from maskdepth_cli.engine.instances import instance_masks, merge_instances
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.methods.fills import fill_nearest, fill_telea
 from maskdepth_cli.methods.filters import bilateral_median, guided_filter, guided_median
@@ -32,7 +32,7 @@ class Baseline(ABC):
         How several masks are merged; `largest` is how the paper compares these methods.
     """
 
-    min_instance_share: float = field(default=MIN_SHARE, kw_only=True)
+    min_instance_share: float = field(default=MIN_INSTANCE_SHARE, kw_only=True)
     merge: MergeRule = field(default="largest", kw_only=True)
 
     def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:

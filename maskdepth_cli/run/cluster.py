@@ -9,7 +9,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from maskdepth_cli.errors import UsageError
@@ -17,42 +16,12 @@ from maskdepth_cli.files.atomic import remove_stale
 from maskdepth_cli.run.actors import Actors
 from maskdepth_cli.run.execution import Ended, Tools
 from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.run.options import Cluster
 from maskdepth_cli.run.pipeline import Worker
 from maskdepth_cli.run.resume import Resume
 
 _CONNECT_SECONDS = 10
 _STORE_BYTES = 100 << 20  # only paths and records travel
-
-
-@dataclass(frozen=True)
-class RayChoice:
-    """Which Ray cluster to use.
-
-    Parameters
-    ----------
-    address
-        `auto`, `HOST:PORT` or `ray://HOST:PORT`; None: one on this machine, for this run alone.
-    workers
-        Number of actors; None: one a GPU, or one a CPU where there is none.
-    """
-
-    address: str | None = None
-    workers: int | None = None
-
-
-def ray_choice(executor: str, address: str | None, workers: int | None) -> RayChoice | None:
-    """Return what the options of a command say of a cluster; None: there is none.
-
-    Raises
-    ------
-    UsageError
-        They contradict each other.
-    """
-    if executor == "ray":
-        return RayChoice(address, workers)
-    if address or workers:
-        raise UsageError("--ray-address and --ray-workers need --executor ray")
-    return None
 
 
 def run_on_ray(
@@ -61,7 +30,7 @@ def run_on_ray(
     resume: Resume,
     tools: Tools,
     *,
-    choice: RayChoice,
+    choice: Cluster,
     threads: int,
     owner: str = "",
 ) -> Generator[Ended, None, None]:
@@ -99,10 +68,10 @@ def run_on_ray(
                 remove_stale(resume.folder, owner or None)
 
 
-def _size(ray: Any, choice: RayChoice) -> int:
+def _size(ray: Any, choice: Cluster) -> int:
     """Return how many actors to start."""
     resources = ray.cluster_resources()
-    return choice.workers or int(resources.get("GPU") or resources.get("CPU") or 1)
+    return choice.ray_workers or int(resources.get("GPU") or resources.get("CPU") or 1)
 
 
 def _check_address(address: str | None) -> None:
@@ -117,7 +86,7 @@ def _check_address(address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _connected(choice: RayChoice) -> Iterator[Any]:
+def _connected(choice: Cluster) -> Iterator[Any]:
     """Yield the ray module, connected to a cluster; one of our own ends with the context."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     try:
@@ -127,23 +96,25 @@ def _connected(choice: RayChoice) -> Iterator[Any]:
             "--executor ray needs ray, which is not installed: pip install 'maskdepth[ray]'"
         ) from error
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    if choice.address is None:
+    if choice.ray_address is None:
         options |= {
-            "num_cpus": choice.workers,
+            "num_cpus": choice.ray_workers,
             "include_dashboard": False,
             "object_store_memory": _STORE_BYTES,
         }
-    _check_address(choice.address)
+    _check_address(choice.ray_address)
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     try:
         # `local`, or else a cluster that RAY_ADDRESS names would be taken.
-        ray.init(address=choice.address or "local", **options)
+        ray.init(address=choice.ray_address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
         words = " ".join(str(error).split())
-        if choice.address is None:
+        if choice.ray_address is None:
             raise UsageError(f"--executor ray: cannot start a cluster here: {words}") from error
-        raise UsageError(f"--ray-address {choice.address}: no cluster there: {words}") from error
+        raise UsageError(
+            f"--ray-address {choice.ray_address}: no cluster there: {words}"
+        ) from error
     finally:
         if main:
             signal.signal(signal.SIGTERM, handler)  # ray puts its own in its place

@@ -5,70 +5,28 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
 from maskdepth_cli.files.remote import Stage, is_remote
-from maskdepth_cli.run.cluster import RayChoice, run_on_ray
+from maskdepth_cli.run.cluster import run_on_ray
 from maskdepth_cli.run.execution import Tools, run_here
 from maskdepth_cli.run.fingerprints import settings_hash
 from maskdepth_cli.run.interrupts import Interrupts
 from maskdepth_cli.run.jobs import Job, Plan
 from maskdepth_cli.run.manifest import FAILED, PLANNED, SKIPPED, Manifest, Record
 from maskdepth_cli.run.merging import Records, absorb_shards
+from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.pipeline import Worker
 from maskdepth_cli.run.report import Reporter
 from maskdepth_cli.run.resume import Resume
-from maskdepth_cli.run.shards import Shard
 from maskdepth_cli.run.staging import StagedManifests, named, staged_pixels
 from maskdepth_cli.run.target import TargetLock, manifest_name
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run behaves, whatever it computes.
-
-    Parameters
-    ----------
-    folder
-        The target folder.
-    overwrite
-        Do everything again.
-    dry_run
-        Say what would be done; write nothing.
-    quiet, json
-        See `report.Reporter`.
-    threads
-        Reader threads, and as many writers.
-    label
-        What the progress bar is of, for a run that is one of several.
-    summary
-        Print the table at the end.
-    shard
-        Which of several runs over the same photos this is; None: the only one.
-    ray
-        The cluster that does the work; None: this process.
-    stage
-        Stands for the object stores that inputs or target lie in, if any do.
-    """
-
-    folder: Path
-    overwrite: bool = False
-    dry_run: bool = False
-    quiet: bool = False
-    json: bool = False
-    threads: int = 2
-    label: str | None = None
-    summary: bool = True
-    shard: Shard | None = None
-    ray: RayChoice | None = None
-    stage: Stage | None = None
 
 
 def at_hand(options: RunOptions, stage: Stage) -> RunOptions:
@@ -195,10 +153,10 @@ def _work(
         todo = [job for job in plan.jobs if not _skip(job, resume, reporter)]
         if todo and not interrupts.raised:
             execute = partial(run_here, threads=options.threads)
-            if options.ray:
+            if options.cluster.executor == "ray":
                 owner = options.shard.label if options.shard else ""
                 execute = partial(
-                    run_on_ray, choice=options.ray, threads=options.threads, owner=owner
+                    run_on_ray, choice=options.cluster, threads=options.threads, owner=owner
                 )
             tools = Tools(pixels, lambda: interrupts.raised, reporter.note, options.stage)
             with contextlib.closing(execute(todo, make_worker, resume, tools)) as outcomes:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from maskdepth_cli.choices import DepthKind
-from maskdepth_cli.side.loading import load_predictor
-from maskdepth_cli.side.models import (
-    SideSource,
-    default_side_model,
-    find_side_model,
-    side_model_id,
-)
+from maskdepth_cli.settings import COMPUTING, Setting, decisive
 from maskdepth_cli.side.settings import PredictSettings
-from maskdepth_cli.weights.progress import download_bar
 
 if TYPE_CHECKING:
+    from maskdepth_cli.side.models import SideSource
     from maskdepth_cli.side.predictor import Predictor
 
 
@@ -34,18 +27,35 @@ class SideChoice:
     gives
         What the model gives, where it does not tell.
     settings
-        Fields of `PredictSettings` that differ from the default.
+        How it predicts.
     """
 
-    model: str | None = None
-    weights: str | None = None
-    gives: DepthKind | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def batch_size(self) -> int:
-        """Photos of equal network size computed at once."""
-        return PredictSettings(**self.settings).batch_size
+    model: Annotated[
+        str | None,
+        Setting(
+            "Network that predicts initial depth: a name of maskdepth models list, hf:ORG/NAME, "
+            "or a checkpoint on disk.",
+            metavar="NAME|FILE",
+            default_text="the best one in the cache, else lite",
+        ),
+    ] = None
+    weights: Annotated[
+        str | None,
+        Setting(
+            "Checkpoint on disk in place of the model's own; alone, its keys tell the model.",
+            metavar="FILE",
+            panel=COMPUTING,
+        ),
+    ] = None
+    gives: Annotated[
+        DepthKind | None,
+        Setting(
+            "What an hf: network gives that does not tell.",
+            flags=("--model-gives",),
+            panel=COMPUTING,
+        ),
+    ] = None
+    settings: PredictSettings = field(default_factory=PredictSettings)
 
     def find(self) -> SideSource:
         """Resolve the network; nothing is loaded or downloaded.
@@ -55,6 +65,8 @@ class SideChoice:
         WeightsError, UsageError
             There is none such.
         """
+        from maskdepth_cli.side.models import default_side_model, find_side_model
+
         model = self.model
         if model is None and self.weights is None:
             model = default_side_model()
@@ -71,18 +83,20 @@ class SideChoice:
 
     def decisive(self, source: SideSource) -> dict[str, Any]:
         """Return what decides the predicted values; device and batch size are left aside."""
-        settings = asdict(PredictSettings(**self.settings))
-        for name in ("batch_size", "device"):
-            del settings[name]
-        return {"side": side_model_id(source), "gives": self.gives, **settings}
+        from maskdepth_cli.side.models import side_model_id
+
+        return {"side": side_model_id(source), "gives": self.gives, **decisive(self.settings)}
 
     def load(self, source: SideSource, *, quiet: bool) -> Predictor:
         """Load the network; a download shows a bar on stderr."""
+        from maskdepth_cli.side.loading import load_predictor
+        from maskdepth_cli.weights.progress import download_bar
+
         with download_bar(source.name, quiet=quiet) as report:
             return load_predictor(
                 source.name,
                 weights=source.file,
                 model_gives=self.gives,
                 report=report,
-                **self.settings,
+                **asdict(self.settings),
             )

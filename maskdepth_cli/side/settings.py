@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from maskdepth_cli.choices import Tta
+from maskdepth_cli.settings import (
+    COMPUTING,
+    BatchSizeSetting,
+    CompiledSetting,
+    DeviceSetting,
+    PrecisionSetting,
+    Setting,
+)
 
 
 @dataclass(frozen=True)
 class PredictSettings:
     """How a `Predictor` works; every default is the documented one."""
 
-    tta: Tta = "none"  # flip: mean with the mirrored photo's prediction
-    batch_size: int = 8  # photos of equal network size computed at once
-    device: str = "auto"
-    precision: str = "auto"
-    compiled: bool = False  # run the network through torch.compile
+    tta: Annotated[
+        Tta, Setting("flip: mean with the mirrored photo's prediction.", panel=COMPUTING)
+    ] = "none"
+    batch_size: BatchSizeSetting = 8  # photos of equal network size
+    device: DeviceSetting = "auto"
+    precision: PrecisionSetting = "auto"
+    compiled: CompiledSetting = False

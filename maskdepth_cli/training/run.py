@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from maskdepth_cli.training.logs import Progress
 from maskdepth_cli.training.parallel import joined
 from maskdepth_cli.training.recipe import Recipe, TrainSettings, load_recipe, read_toml
 from maskdepth_cli.training.refinement_task import RefinementTask
+from maskdepth_cli.training.request import TrainRequest
 from maskdepth_cli.training.show import show_data
 from maskdepth_cli.training.side import SideTask, load_imagenet_encoder, load_side_recipe
 from maskdepth_cli.training.side_validation import side_validation
@@ -32,29 +33,6 @@ from maskdepth_cli.training.trainer import Trainer
 from maskdepth_cli.weights.refinement import load_network
 
 BEST = "mbe"  # the metric by which the best weights are kept
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What to train, on what, and where it goes."""
-
-    stage: int | None  # None for a SIDE network, which has none
-    recipe: Path
-    rgbd: tuple[Path, ...]
-    masks: tuple[Path, ...]
-    output: Path
-    data: Path = Path()  # what paths of sources in the recipe are relative to
-    start: Path | None = None  # weights to start from: stage 1's; ImageNet's for a SIDE network
-    validation: Path | None = None  # held-out folder of rgb, depth, seg
-    validation_initial: Path | None = None  # its initial depth maps
-    device: str = "auto"
-    precision: str = "bf16"
-    workers: int = 0
-    threads: int = 0  # of the CPU; 0 leaves torch's choice
-    compiled: bool = False
-    tensorboard: bool = False
-    show_data: Path | None = None  # write pictures of samples here in place of training
-    changes: tuple[str, ...] = ()  # to the recipe, SECTION.NAME=VALUE
 
 
 def train(request: TrainRequest, report: Callable[[Progress], None]) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from torch import nn
 
+from maskdepth_cli.choices import Device
 from maskdepth_cli.metrics.alignment import align, normalise_truth
 from maskdepth_cli.metrics.ordinal import whdr
 from maskdepth_cli.side.predictor import Predictor
@@ -22,7 +24,7 @@ def side_validation(root: Path) -> Callable[[nn.Module], Mapping[str, float]]:
     frames = FrameFolder(root)
 
     def measure(network: nn.Module) -> dict[str, float]:
-        device = next(network.parameters()).device.type
+        device = cast(Device, next(network.parameters()).device.type)
         predictor = Predictor(
             network, PREPROCESSING["lite"], settings=PredictSettings(device=device)
         )

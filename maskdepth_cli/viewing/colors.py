@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import Colormap
 from maskdepth_cli.types import InstanceMap, InverseDepth
 
 UNKNOWN = (96, 96, 96)
 """Colour of pixels without a depth."""
 
-COLORMAPS = ("Spectral_r", "inferno", "turbo", "gray")
+COLORMAPS: tuple[Colormap, ...] = get_args(Colormap)
 """Names of colour maps, as Matplotlib has them; the first is the default."""
 
 _ENOUGH = 1_000_000  # values for percentiles

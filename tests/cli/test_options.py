@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS
-from maskdepth_cli.cli import options
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthFormat, Device, Precision
 from maskdepth_cli.engine.runtime import DEVICES, PRECISIONS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.depths import DEPTH_FORMATS
@@ -16,21 +16,17 @@ from maskdepth_cli.files.depths import DEPTH_FORMATS
 HEAVY = {"torch", "timm", "cv2", "scipy", "numpy", "PIL", "rich", "tqdm", "tifffile"}
 
 
-def values(enum):
-    return [member.value for member in enum]
-
-
 def test_choices_are_those_of_the_rooms_that_carry_them_out():
-    assert values(options.DepthFormat) == list(DEPTH_FORMATS)
-    assert values(options.Device) == list(DEVICES)
-    assert set(values(options.Precision)) == {"auto", *PRECISIONS}
+    assert list(get_args(DepthFormat)) == list(DEPTH_FORMATS)
+    assert list(get_args(Device)) == list(DEVICES)
+    assert set(get_args(Precision)) == {"auto", *PRECISIONS}
 
 
 def test_help_tells_the_defaults_of_the_settings(maskdepth):
     text = " ".join(maskdepth("refine", "--help").out.split())
     defaults = {field.name: field.default for field in fields(RefineSettings)}
     for option in ("working_size", "min_instance_share", "batch_size"):
-        told = re.search(rf"--{option.replace('_', '-')} .*?\[default: ([\d.]+)\]", text)
+        told = re.search(rf"--{option.replace('_', '-')} .*?\[default: ([\d.]+)[;\]]", text)
         assert told
         assert float(told.group(1)) == defaults[option]
     assert defaults["keep"] == "band"

@@ -28,7 +28,7 @@ from maskdepth_cli.evaluation.scoring import EvaluationSettings, Row, evaluate_m
 from maskdepth_cli.evaluation.stages import EvaluateRequest, Evaluation, Result, evaluate, slug
 from maskdepth_cli.methods.baselines import LayeredPropagation
 from maskdepth_cli.metrics.scores import Scores
-from maskdepth_cli.run.runner import RunOptions
+from maskdepth_cli.run.options import RunOptions
 
 CPU = {"device": "cpu"}
 

@@ -14,10 +14,10 @@ import pytest
 from house import Reverser
 
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
-from maskdepth_cli.run.cluster import RayChoice, ray_choice
+from maskdepth_cli.run.options import Cluster
 from maskdepth_cli.run.target import MANIFEST
 
-TWO = RayChoice(workers=2)
+TWO = Cluster("ray", ray_workers=2)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_worker_killed_in_the_middle_leaves_no_trace(cluster, house, photos, c
     house.worker_type = Slow
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    assert house.run(*jobs, ray=TWO) == ExitCode.SOME_FAILED
+    assert house.run(*jobs, cluster=TWO) == ExitCode.SOME_FAILED
     killer.join(1)
     assert len(killed) == 2
     assert "a worker died" in capsys.readouterr().err
@@ -126,7 +126,7 @@ def test_a_photo_that_kills_its_worker_fails_alone(cluster, house, photos):
     jobs = photos(12)
     house.write("005.txt", b"deadly")
     house.worker_type = Deadly
-    assert house.run(*jobs, ray=TWO) == ExitCode.SOME_FAILED
+    assert house.run(*jobs, cluster=TWO) == ExitCode.SOME_FAILED
     rows = records(house)
     assert {name for name, row in rows.items() if row["status"] == "failed"} == {"005.txt"}
     assert "its worker died 3 times" in rows["005.txt"]["message"]
@@ -137,12 +137,12 @@ def test_batches_errors_and_touched_files_are_as_here(cluster, house, photos):
     jobs = photos(9)
     house.write("004.txt", b"poison")
     code, whole, rows = locally(house, *jobs, batch_size=4)
-    assert house.run(*jobs, ray=TWO, batch_size=4) == code == ExitCode.SOME_FAILED
+    assert house.run(*jobs, cluster=TWO, batch_size=4) == code == ExitCode.SOME_FAILED
     assert (files(house), records(house)) == (whole, rows)
     os.utime(jobs[0].image, ns=(5, 5))
     written = (house.target / "000.out").stat().st_mtime_ns
     house.write("004.txt", b"mended")
-    assert house.run(*jobs, ray=TWO) == ExitCode.OK
+    assert house.run(*jobs, cluster=TWO) == ExitCode.OK
     assert (house.target / "000.out").stat().st_mtime_ns == written
     house.run(*jobs)
     assert house.worker is None
@@ -156,22 +156,21 @@ class Weightless(Reverser):
 def test_weights_that_do_not_load_end_the_run_with_their_own_words(cluster, house, photos):
     house.worker_type = Weightless
     with pytest.raises(WeightsError, match=r"^w.safetensors: no such weights$"):
-        house.run(*photos(3), ray=TWO)
+        house.run(*photos(3), cluster=TWO)
     assert actors() == []
 
 
 def test_a_cluster_that_is_not_there_is_one_line(cluster, house, photos, monkeypatch):
     for address in ("auto", "127.0.0.1:1", "ray://127.0.0.1:1"):
         with pytest.raises(UsageError, match=f"--ray-address {address}: no cluster there"):
-            house.run(*photos(1), ray=RayChoice(address))
+            house.run(*photos(1), cluster=Cluster("ray", address))
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'maskdepth\[ray\]'"):
-        house.run(*photos(1), ray=TWO)
+        house.run(*photos(1), cluster=TWO)
 
 
 def test_options_of_a_cluster_need_one():
-    assert ray_choice("local", None, None) is None
-    assert ray_choice("ray", "auto", 3) == RayChoice("auto", 3)
+    assert Cluster().executor == "local"
     for address, workers in [("auto", None), (None, 2)]:
         with pytest.raises(UsageError, match="need --executor ray"):
-            ray_choice("local", address, workers)
+            Cluster("local", address, workers)

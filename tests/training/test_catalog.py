@@ -22,7 +22,8 @@ from maskdepth_cli.training.recipe import (
     load_recipe,
 )
 from maskdepth_cli.training.refinement_task import RefinementTask
-from maskdepth_cli.training.run import TrainRequest, train
+from maskdepth_cli.training.request import TrainRequest
+from maskdepth_cli.training.run import train
 from maskdepth_cli.training.samples import collate, draw_sample
 
 DATA = DataSettings(patch=24)
@@ -251,7 +252,12 @@ def test_a_recipe_with_sources_trains(tmp_path, recipe_path):
     )
     assert load_recipe(recipe).frames == (FrameSource("nyu", "nyu", 2.0),)
     request = TrainRequest(
-        1, recipe, (), (), tmp_path / "run", data=tmp_path / "data", device="cpu", threads=1
+        recipe,
+        stage=1,
+        output=tmp_path / "run",
+        data=tmp_path / "data",
+        device="cpu",
+        threads=1,
     )
     assert train(request, lambda progress: None).exists()
     recipe.write_text('[[frames]]\nlayuot = "nyu"')

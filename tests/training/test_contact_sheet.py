@@ -11,7 +11,8 @@ from PIL import Image
 
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.training.refinement_task import RefinementTask
-from maskdepth_cli.training.run import TrainRequest, train
+from maskdepth_cli.training.request import TrainRequest
+from maskdepth_cli.training.run import train
 from maskdepth_cli.training.show import CAPTIONS, show_data
 from maskdepth_cli.viewing.contact_sheet import CAPTION, GAP
 
@@ -50,7 +51,12 @@ def test_the_sheet_shows_the_first_samples(frames, recipe, tmp_path, stage):
 
 def test_showing_trains_nothing(frames_root, recipe_path, tmp_path):
     request = TrainRequest(
-        2, recipe_path, (frames_root,), (), tmp_path / "run", device="cpu", show_data=tmp_path / "s"
+        recipe_path,
+        (frames_root,),
+        stage=2,
+        output=tmp_path / "run",
+        device="cpu",
+        show_data=tmp_path / "s",
     )
     assert train(request, lambda progress: None) == tmp_path / "s/contact-sheet.png"
     assert not (tmp_path / "run").exists()

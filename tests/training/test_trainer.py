@@ -23,7 +23,8 @@ from maskdepth_cli.training.logs import Progress, RunLog
 from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings, load_recipe
 from maskdepth_cli.training.refinement_task import RefinementTask
-from maskdepth_cli.training.run import TrainRequest, train
+from maskdepth_cli.training.request import TrainRequest
+from maskdepth_cli.training.run import train
 from maskdepth_cli.training.samples import collate
 from maskdepth_cli.training.trainer import Trainer
 from maskdepth_cli.weights.refinement import load_network
@@ -184,7 +185,7 @@ def test_two_processes_give_the_gradients_of_one_with_both_batches(
     both = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert both.stderr.count("weights:") == 1  # the second process is silent
     whole = (*changes, "stage2.batch_size=4")
-    train(request(frames_root, recipe_path, tmp_path / "one", changes=whole), lambda p: None)
+    train(request(frames_root, recipe_path, tmp_path / "one", settings=whole), lambda p: None)
     one, two = (
         torch.load(tmp_path / folder / "last.pt", weights_only=True)["optimizer"]["state"]
         for folder in ("one", "two")

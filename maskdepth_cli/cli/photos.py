@@ -1,0 +1,135 @@
+"""The commands over photos: what users type, each option a field of what they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskdepth_cli.commands.gallery_request import GalleryRequest
+from maskdepth_cli.commands.layered_request import BokehRequest, ExportRequest
+from maskdepth_cli.commands.pointcloud_request import PointCloudRequest
+from maskdepth_cli.commands.predict_request import PredictRequest
+from maskdepth_cli.commands.refine_request import RefineRequest
+from maskdepth_cli.commands.show_request import ShowRequest
+from maskdepth_cli.errors import ExitCode
+from maskdepth_cli.run.options import RunOptions
+from maskdepth_cli.settings import Without
+
+_Here = Annotated[RunOptions, Without(("cluster",))]
+
+
+def refine(request: RefineRequest, options: RunOptions = RunOptions(Path("refined"))) -> ExitCode:
+    """Sharpen depth maps along masks.
+
+    Photos, masks and initial depth maps pair by name; without depth maps the
+    initial depth is predicted. Files that are finished are skipped when the
+    command is run again.
+    """
+    from maskdepth_cli.commands.refine import refine_files
+
+    return refine_files(request, options)
+
+
+def predict(request: PredictRequest, options: RunOptions = RunOptions(Path("depths"))) -> ExitCode:
+    """Predict initial depth: relative inverse depth, larger is nearer.
+
+    Files that are finished are skipped when the command is run again.
+    """
+    from maskdepth_cli.commands.predict import predict_files
+
+    return predict_files(request, options)
+
+
+def show(request: ShowRequest, options: _Here = RunOptions(Path("shown"))) -> ExitCode:
+    """Draw depth maps side by side, with close-ups of what changed most.
+
+    All maps of a photo share one range of colours, from the 1st to the 99th
+    percentile. Finished pictures are skipped when the command is run again.
+    """
+    from maskdepth_cli.commands.show import show_files
+
+    return show_files(request, options)
+
+
+def bokeh(request: BokehRequest, options: _Here = RunOptions(Path("bokeh"))) -> ExitCode:
+    """Blur what is out of focus, without colours that bleed across the mask.
+
+    RUN is the target folder of maskdepth refine --layers.
+    """
+    from maskdepth_cli.commands.bokeh import bokeh_files
+
+    return bokeh_files(request, options)
+
+
+def export(request: ExportRequest, options: _Here = RunOptions(Path("layers"))) -> ExitCode:
+    """Write colour, alpha and depth of object and background for compositors.
+
+    RUN is the target folder of maskdepth refine --layers. All values are
+    32-bit floats; colours are in linear light.
+    """
+    from maskdepth_cli.commands.export import export_files
+
+    return export_files(request, options)
+
+
+def pointcloud(request: PointCloudRequest) -> None:
+    """Write a photo and its depth as a binary PLY file of coloured points.
+
+    x is right, y is up, and the camera looks along -z. Relative inverse depth
+    has no scale of its own: choose --near and --far.
+    """
+    from maskdepth_cli.commands.pointcloud import write_point_cloud
+
+    target, count = write_point_cloud(request)
+    typer.echo(f"{target}: {count} points", err=True)
+
+
+def gallery(request: GalleryRequest) -> None:
+    """Write a run's results as one HTML page that needs no other file.
+
+    Before and after under a slider, mask, change and layers; sorted and
+    filtered in the browser. Photos come from the previews: refine with
+    --preview first.
+    """
+    from maskdepth_cli.commands.gallery import write_gallery
+
+    target = request.output or request.run / "gallery.html"
+    count = write_gallery(request.run, target, thumbnail_size=request.size)
+    typer.echo(f"{target}: {count} photos", err=True)
+
+
+def merge_manifests(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN|FILE...",
+            help="Target folders of runs in shards, or manifests; the last one wins.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Manifest to write [default: that of the one folder; its shards' are removed].",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Make one manifest out of those of several runs.
+
+    A photo in several of them takes its line from the last one. A damaged
+    line is an error, and nothing is written then.
+    """
+    from maskdepth_cli.run.merging import merge_manifests
+
+    merged = merge_manifests(places, output)
+    for shard in merged.missing:
+        typer.echo(f"no manifest of shard {shard.index}/{shard.count}: has it run?", err=True)
+    if merged.repeated:
+        typer.echo(f"{merged.repeated} photos are in several manifests; the last counts", err=True)
+    typer.echo(f"{merged.target}: {merged.photos} photos", err=True)

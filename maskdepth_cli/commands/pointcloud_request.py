@@ -1,0 +1,74 @@
+"""What `pointcloud` was asked for, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.settings import MaxMegapixelsSetting, Setting
+
+
+@dataclass(frozen=True)
+class PointCloudRequest:
+    """What `maskdepth pointcloud` was asked for."""
+
+    photo: Annotated[Path, Setting(argument=True, metavar="PHOTO")]
+    depth: Annotated[
+        Path,
+        Setting("Its depth map: initial, refined, or a layer.", argument=True, metavar="DEPTH"),
+    ]
+    output: Annotated[
+        Path | None,
+        Setting(
+            "The PLY file.",
+            flags=("--output", "-o"),
+            metavar="FILE",
+            default_text="DEPTH with the extension .ply",
+        ),
+    ] = None
+    depth_kind: Annotated[DepthKind, Setting("What DEPTH holds; not guessed.")] = "inverse"
+    near: Annotated[
+        float | None,
+        Setting("Distance of the largest inverse depth.", min=1e-6, default_text="1"),
+    ] = None
+    far: Annotated[
+        float | None,
+        Setting("Distance of the smallest inverse depth.", min=1e-6, default_text="10"),
+    ] = None
+    range_of: Annotated[
+        Path | None,
+        Setting(
+            "Inverse depth map whose range --near and --far refer to, so that several "
+            "point clouds of a photo fit together.",
+            metavar="FILE",
+            default_text="DEPTH",
+        ),
+    ] = None
+    field_of_view: Annotated[
+        float, Setting("Horizontal field of view in degrees.", flags=("--fov",), min=1, max=170)
+    ] = 60.0
+    focal: Annotated[
+        float | None,
+        Setting("Focal length in pixels, in place of --fov.", metavar="PIXELS", min=1e-3),
+    ] = None
+    cull: Annotated[
+        float | None,
+        Setting(
+            "Leave out points between two surfaces, nearer than one neighbour and farther "
+            "than the opposite one by this ratio; 0.05 is a good start.",
+            metavar="RATIO",
+            min=0,
+        ),
+    ] = None
+    mask: Annotated[Path | None, Setting("Points of this mask only.", metavar="FILE")] = None
+    behind: Annotated[
+        Path | None,
+        Setting(
+            "Depth map of what lies behind --mask, such as a run's background layer: its "
+            "points are added, with colours continued from around the mask.",
+            metavar="FILE",
+        ),
+    ] = None
+    max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS

@@ -1,0 +1,149 @@
+"""What a field of a settings dataclass says of itself, declared once and read by all.
+
+A field of any settings dataclass becomes an option of each command that takes the dataclass by
+
+    size: Annotated[int, Setting("Long side of the pictures, in pixels.", min=16)] = 320
+
+Name, type, default and help of ``--size`` come from there (`cli/fields.py`), and so does whether
+the field decides a result (`decisive`). A field without a `Setting` is for Python alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+from maskdepth_cli.choices import DepthFormat, Device, Precision
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+COMPUTING = "Networks and how they compute"
+METHOD = "Refinement, for experiments"
+RUNNING = "Large runs"
+"""Under which headings the rarer options stand in a command's help."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field tells beside its name, type and default.
+
+    Parameters
+    ----------
+    help
+        What the option's help says.
+    flags
+        The option where it is not named like the field; several for a short one.
+    metavar
+        What stands for the value in the help, where not the type.
+    min, max
+        Limits of a number, included.
+    argument
+        It is typed without an option.
+    panel
+        Heading in the help; None: among the first options.
+    default_text
+        What the help calls the default, where that is None.
+    parse
+        Makes the value of the text that was typed.
+    decides
+        Whether the value decides what is computed: if it changes, finished files are made again.
+    """
+
+    help: str = ""
+    flags: tuple[str, ...] = ()
+    metavar: str | None = None
+    min: float | None = None
+    max: float | None = None
+    argument: bool = False
+    panel: str | None = None
+    default_text: str | None = None
+    parse: Callable[[str], Any] | None = None
+    decides: bool = True
+
+
+@dataclass(frozen=True)
+class Without:
+    """Fields of a dataclass that are no options where it is taken so: they keep their defaults."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A field as it was declared: its type without what stands beside it, and that."""
+
+    kind: Any
+    setting: Setting | None
+    without: tuple[str, ...]
+
+    @property
+    def decides(self) -> bool:
+        """Whether its value decides what is computed."""
+        return self.setting is None or self.setting.decides
+
+
+@cache
+def declared(settings: type[DataclassInstance]) -> dict[str, Declared]:
+    """Return the fields of a dataclass by name."""
+    hints = get_type_hints(settings, include_extras=True)
+    return {field.name: _declared(hints[field.name]) for field in fields(settings)}
+
+
+def _declared(hint: Any) -> Declared:
+    extras = getattr(hint, "__metadata__", ())
+    setting = next((extra for extra in extras if isinstance(extra, Setting)), None)
+    without = next((extra.names for extra in extras if isinstance(extra, Without)), ())
+    return Declared(hint.__origin__ if extras else hint, setting, without)
+
+
+def decisive(settings: DataclassInstance) -> dict[str, Any]:
+    """Return the fields that decide what is computed, by name."""
+    known = declared(type(settings))
+    return {name: getattr(settings, name) for name, field in known.items() if field.decides}
+
+
+DeviceSetting = Annotated[
+    Device, Setting("Where the network runs.", panel=COMPUTING, decides=False)
+]
+PrecisionSetting = Annotated[
+    Precision,
+    Setting(
+        "auto: half precision where the device is faster with it and results stay the same "
+        "within 0.5% of the range.",
+        panel=COMPUTING,
+    ),
+]
+CompiledSetting = Annotated[
+    bool,
+    Setting(
+        "Run networks through torch.compile: a minute or more for every size, then faster "
+        "on some GPUs.",
+        flags=("--compile",),
+        panel=COMPUTING,
+    ),
+]
+BatchSizeSetting = Annotated[
+    int,
+    Setting(
+        "Photos, or masks of one or several photos, that a GPU computes at once.",
+        min=1,
+        panel=COMPUTING,
+        decides=False,
+    ),
+]
+InputsSetting = Annotated[
+    tuple[str, ...],
+    Setting(
+        "Photos, folders of photos (searched to the bottom), or - for a list on stdin.",
+        argument=True,
+        metavar="INPUTS...",
+    ),
+]
+FormatSetting = Annotated[DepthFormat, Setting("File format of depth maps.")]
+PreviewSetting = Annotated[bool, Setting("Also write pictures to look at, to DIR/previews.")]
+MaxMegapixelsSetting = Annotated[
+    float, Setting("Refuse larger pictures unread.", min=0.001, panel=RUNNING)
+]
