@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import strips
+from maskdepth_cli.engine.beyond import Part, nearness
 from maskdepth_cli.engine.keep import RIM, keep_weight
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.scaling import Scaled
@@ -31,7 +32,7 @@ def composite(
     settings: RefineSettings,
     *,
     merges: bool,
-) -> Iterator[tuple[Place, RefinedDepth]]:
+) -> Iterator[Part]:
     """Composite at full size: ``M D1 + (1-M) D2`` inside the keep band.
 
     Corrections of the layers are enlarged rather than their values, so that the input's own detail
@@ -56,9 +57,9 @@ def composite(
 
     Yields
     ------
-    tuple of Place and RefinedDepth
-        Parts of the window with their place in the image: all of it, or where no layers are
-        wanted those in which the depth may change, and those the mask covers if it is merged.
+    Part
+        Of the window: all of it, or where no layers are wanted those in which the depth may
+        change, and those the mask covers if it is merged.
     """
     foreground, background = layers
     small = scaled.small[window.small]
@@ -69,8 +70,10 @@ def composite(
         weight *= window.rim(RIM)
     else:
         weight = np.ones_like(small)
-    stacked = np.stack((foreground - small, background - small, small, weight))
-    maps = _Enlarged(stacked, window, depth.shape)
+    stacked = [foreground - small, background - small, small, weight]
+    if settings.layers:
+        stacked.append(nearness(small_mask))
+    maps = _Enlarged(np.stack(stacked), window, depth.shape)
     if settings.layers:
         parts = _strips(window)
     else:
@@ -81,8 +84,11 @@ def composite(
             part[0].start - rows.start : part[0].stop - rows.start,
             part[1].start - columns.start : part[1].stop - columns.start,
         ]
-        layered = settings.layers or merges
-        yield part, _composite_part(depth[part], scaled, own, maps.part(part), settings, layered)
+        enlarged = maps.part(part)
+        refined = _composite_part(
+            depth[part], scaled, own, enlarged[:4], settings, settings.layers or merges
+        )
+        yield Part(part, refined, enlarged[4] if settings.layers else None)
 
 
 def _strips(window: Window) -> Iterator[Place]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MIN_INSTANCE_SHARE, MergeRule
+from maskdepth_cli.engine.beyond import Part, settle
 from maskdepth_cli.engine.result import RefinedDepth
-from maskdepth_cli.engine.windows import EVERYWHERE, Place
+from maskdepth_cli.engine.windows import EVERYWHERE
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
 BEYOND = 0.25  # of a change, by which the given depth may lie outside of the two layers
@@ -51,58 +52,68 @@ class RunningMerge:
         instance is refined better with the mask that covers it. Where no mask covers a pixel, a
         change counts if the given depth was a mixture of that mask's two layers; the one that
         goes farthest away wins, since what lies beside objects is too near where it is wrong.
-
     layers : bool
         Whether the layers are merged too; otherwise those of the result are ``depth`` itself.
 
     Attributes
     ----------
     result : RefinedDepth
-        Layers are those of the winning mask; the mask is the union of all.
+        The background is that of the winning mask, and the depth where no mask wins; the
+        foreground that of the nearest mask; the mask the union of all.
+    near : array or None
+        (H, W), share that its own mask's foreground has at each pixel, see `nearness`.
     """
 
     def __init__(self, depth: InverseDepth, rule: MergeRule, *, layers: bool = True) -> None:
         nothing = np.zeros(depth.shape, np.float32)
         self.result = RefinedDepth.unchanged(depth, nothing, layers=layers)
-        self._layers = layers
+        self.near = np.zeros(depth.shape, np.float32) if layers else None
         self._depth = depth
         self._rule = rule
         none = -np.inf if rule == "own" else 0
         self._best = np.full(depth.shape, none, np.float32)  # score of the winner so far
         self._covered = np.zeros(depth.shape, np.bool_)
 
-    def add(self, refined: RefinedDepth, place: Place = EVERYWHERE, *, first: bool) -> None:
-        """Merge what a mask made of a part of the image.
-
-        Parameters
-        ----------
-        refined : RefinedDepth
-            Of that part.
-        place : tuple of slice
-            Its rows and columns. Elsewhere the mask changes nothing.
-        first : bool
-            Whether the mask is the first: its layers stand wherever no mask wins.
-        """
-        depth = self._depth[place]
+    def add(self, part: Part) -> None:
+        """Merge what a mask made of a part of the image; elsewhere it changes nothing."""
+        place, refined = part.place, part.refined
+        depth, covered, covers = self._depth[place], self._covered[place], refined.mask > 0.5
         with np.errstate(invalid="ignore", divide="ignore"):
             change = refined.depth - depth
             score = np.abs(change)
             wins = score > self._best[place]  # False where NaN
             if self._rule == "own":
-                covered, covers = self._covered[place], refined.mask > 0.5
                 aside = _score_aside(change, depth, refined)
                 wins = np.where(covered, wins & covers, covers | (aside > self._best[place]))
                 score = np.where(covers, score, aside)
-                covered |= covers
+        if self.near is not None:
+            self._add_layers(part, self.near[place], covered, covers, wins)
+        covered |= covers
         np.copyto(self._best[place], score, where=wins)
         merged = self.result
         np.copyto(merged.depth[place], refined.depth, where=wins)
-        if self._layers:
-            chosen = True if first else wins
-            np.copyto(merged.foreground[place], refined.foreground, where=chosen)
-            np.copyto(merged.background[place], refined.background, where=chosen)
         np.maximum(merged.mask[place], refined.mask, out=merged.mask[place])
         merged.changed[place] |= refined.changed
+
+    def _add_layers(
+        self,
+        part: Part,
+        nearest: NDArray[np.float32],
+        covered: NDArray[np.bool_],
+        covers: NDArray[np.bool_],
+        wins: NDArray[np.bool_],
+    ) -> None:
+        """Take the layers that belong to the depth, and the foreground of the nearest mask."""
+        place, refined = part.place, part.refined
+        near = np.ones_like(nearest) if part.near is None else part.near
+        inside = covers & (wins | ~covered)
+        outside = ~covers & ~covered
+        front = inside | (outside & ((near > nearest) | (wins & (refined.mask > 0))))
+        np.copyto(self.result.foreground[place], refined.foreground, where=front)
+        np.copyto(
+            self.result.background[place], refined.background, where=inside | (outside & wins)
+        )
+        np.maximum(nearest, near, out=nearest)
 
 
 def _score_aside(
@@ -124,6 +135,6 @@ def merge_instances(
 ) -> RefinedDepth:
     """Merge refinements of one initial depth, one result (H, W) per mask; see `RunningMerge`."""
     merge = RunningMerge(depth, rule)
-    for index, result in enumerate(refined):
-        merge.add(result, first=index == 0)
-    return merge.result
+    for result in refined:
+        merge.add(Part(EVERYWHERE, result))
+    return settle(merge.result)

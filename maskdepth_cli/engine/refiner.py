@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from maskdepth_cli.arrays import resize, resize_photo
+from maskdepth_cli.engine.beyond import Part, continue_foreground, settle
 from maskdepth_cli.engine.compositing import composite
+from maskdepth_cli.engine.guides import Guide, Scene
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks
+from maskdepth_cli.engine.passes import LayerPair, Passes
 from maskdepth_cli.engine.result import RefinedDepth
-from maskdepth_cli.engine.runtime import (
-    autocast,
-    items_at_once,
-    pick_device,
-    pick_precision,
-    place_network,
-)
-from maskdepth_cli.engine.scaling import Scaled, scale, working_size
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.engine.windows import EVERYWHERE, Place, Window, whole_image, window_around
-from maskdepth_cli.networks.config import STRIDE
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
-from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask, Photo
+from maskdepth_cli.engine.windows import EVERYWHERE
+from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 
 _HELD_PIXELS = 1 << 24  # of masks at full size, while they wait for their layers
-
-LayerPair = tuple[InverseDepth, InverseDepth]  # foreground and background of a window
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """A photo and its depth at working size."""
-
-    rgb: Image  # (h, w, 3)
-    scaled: Scaled
-
-
-@dataclass(frozen=True)
-class _View:
-    """What the network sees of a scene for one mask."""
-
-    scene: _Scene
-    window: Window
-    mask: Mask  # of the window, at working size
-
-
-@dataclass(frozen=True)
-class _Guide:
-    """A mask on its way through the network; without a view there is nothing to refine."""
-
-    mask: Mask  # of the window, at full size
-    view: _View | None = None
 
 
 class Refiner:
@@ -76,11 +40,9 @@ class Refiner:
 
     def __init__(self, network: nn.Module, settings: RefineSettings | None = None) -> None:
         self.settings = settings or RefineSettings()
-        self.device = pick_device(self.settings.device)
-        self.dtype = pick_precision(self.settings.precision, self.device, rounds=True)
-        self.network = place_network(network, self.device, compiled=self.settings.compiled)
-        config = getattr(network, "config", None)
-        self.layered = config is None or config.layered
+        self._passes = Passes(network, self.settings)
+        self.network, self.device = self._passes.network, self._passes.device
+        self.layered = self._passes.layered
 
     def refine(self, image: Photo, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Refine with one mask.
@@ -98,9 +60,8 @@ class Refiner:
         Returns
         -------
         RefinedDepth
-            An empty or full mask, or a constant depth, gives the input back. Without layers
-            (``RefineSettings.layers``) a mask that is small is refined within a window around it,
-            as those of `refine_instances` are.
+            An empty or full mask, or a constant depth, gives the input back. The depth does not
+            depend on whether layers are wanted (``RefineSettings.layers``).
 
         Raises
         ------
@@ -118,22 +79,27 @@ class Refiner:
             ``(image, depth, mask)``, of any sizes.
         """
         wanted = [(i, np.asarray(d, np.float32), np.asarray(m, np.float32)) for i, d, m in photos]
-        windows = self._windows and not self.settings.layers  # layers reach over all the image
+        scenes = [self._scene(image, depth) for image, depth, _ in wanted]
         guides = [
-            self._guide(self._scene(image, depth), depth, mask, windows=windows)
-            for image, depth, mask in wanted
+            self._guide(scene, depth, mask, windows=self._windows)
+            for scene, (_, depth, mask) in zip(scenes, wanted, strict=True)
         ]
-        layers = self._layers(guides)
+        layers = self._passes.layers(guides)
         results = []
         for index, (guide, (_, depth, mask)) in enumerate(zip(guides, wanted, strict=True)):
-            refined = RefinedDepth.unchanged(depth, mask, layers=self.settings.layers)
-            for place, part in self._parts(depth, guide, layers.get(index), merges=False):
-                refined.depth[place] = part.depth
-                refined.changed[place] = part.changed
+            refined = RefinedDepth.unchanged(depth, mask.copy(), layers=self.settings.layers)
+            near = np.zeros(depth.shape, np.float32) if self._continues(guide) else None
+            for part in self._parts(depth, guide, layers.get(index), merges=False):
+                refined.depth[part.place] = part.refined.depth
+                refined.changed[part.place] = part.refined.changed
                 if self.settings.layers:
-                    refined.foreground[place] = part.foreground
-                    refined.background[place] = part.background
-            results.append(refined)
+                    refined.foreground[part.place] = part.refined.foreground
+                    refined.background[part.place] = part.refined.background
+                if near is not None and part.near is not None:
+                    near[part.place] = part.near
+            if near is not None:
+                self._continue(refined, near, depth, scenes[index])
+            results.append(settle(refined) if self.settings.layers else refined)
         return results
 
     def refine_instances(
@@ -153,49 +119,65 @@ class Refiner:
         merge = RunningMerge(depth, self.settings.merge, layers=self.settings.layers)
         scene = self._scene(image, depth)
         guides = (self._guide(scene, depth, mask, windows=self._windows) for mask in masks)
-        first = True
+        count, known = 0, None
         for group in self._groups(guides):
-            layers = self._layers(group)
+            layers = self._passes.layers(group)
             for index, guide in enumerate(group):
-                for place, part in self._parts(depth, guide, layers.get(index), merges=True):
-                    merge.add(part, place, first=first)
-                first = False
-        return merge.result
+                for part in self._parts(depth, guide, layers.get(index), merges=True):
+                    merge.add(part)
+            count += len(group)
+            # Of a single mask that was seen with the whole image its foreground is known.
+            alone = count == 1 and not self._continues(group[0])
+            known = (group[0], layers.get(0)) if alone else None
+        if merge.near is None:
+            return merge.result
+        if known:
+            parts = self._parts(depth, *known, merges=False)
+            continue_foreground(merge.result, merge.near, parts)
+        elif count:
+            self._continue(merge.result, merge.near, depth, scene)
+        return settle(merge.result)
 
     @property
     def _windows(self) -> bool:
         return self.settings.windows and self.settings.keep == "band"
 
-    def _scene(self, image: Photo, depth: InverseDepth) -> _Scene | None:
-        """Bring a photo to working size; None where its depth is constant or unknown."""
+    def _continues(self, guide: Guide) -> bool:
+        """Whether a foreground is wanted beyond what the network sees for a mask."""
+        return self.settings.layers and not guide.sees_all
+
+    def _continue(
+        self,
+        refined: RefinedDepth,
+        near: NDArray[np.float32],
+        depth: InverseDepth,
+        scene: Scene | None,
+    ) -> None:
+        """Complete the foreground of all masks over the whole image, in one pass."""
+        guide = self._guide(scene, depth, refined.mask, windows=False)
+        layers = self._passes.layers([guide], both=False).get(0)
+        continue_foreground(refined, near, self._parts(depth, guide, layers, merges=False))
+
+    def _scene(self, image: Photo, depth: InverseDepth) -> Scene | None:
         if image.shape != (*depth.shape, 3):
             raise ValueError(f"image {image.shape} and depth {depth.shape} differ in size")
-        size = working_size(depth.shape, self.settings.working_size)
-        scaled = scale(depth, size)
-        return None if scaled is None else _Scene(resize_photo(image, size, "area"), scaled)
+        return Scene.of(image, depth, self.settings.working_size)
 
     def _guide(
-        self, scene: _Scene | None, depth: InverseDepth, mask: Mask, *, windows: bool
-    ) -> _Guide:
+        self, scene: Scene | None, depth: InverseDepth, mask: Mask, *, windows: bool
+    ) -> Guide:
         if mask.shape != depth.shape:
             raise ValueError(f"mask {mask.shape} and depth {depth.shape} differ in size")
-        if scene is None or mask.max() <= 0 or mask.min() >= 1:
-            return _Guide(mask)
-        size = scene.scaled.small.shape
-        small = resize(mask, size, "area")
-        windows &= bool(small.max() > 0)  # not so where the mean of a tiny alpha underflows
-        window = window_around(small, mask.shape) if windows else whole_image(size, mask.shape)
-        if window.whole:
-            return _Guide(mask, _View(scene, window, small))
-        return _Guide(mask[window.full].copy(), _View(scene, window, small[window.small]))
+        return Guide.of(scene, mask, windows=windows)
 
     def _parts(
-        self, depth: InverseDepth, guide: _Guide, layers: LayerPair | None, *, merges: bool
-    ) -> Iterator[tuple[Place, RefinedDepth]]:
-        """Yield what a mask makes of parts of the image, with their places."""
+        self, depth: InverseDepth, guide: Guide, layers: LayerPair | None, *, merges: bool
+    ) -> Iterator[Part]:
+        """Yield what a mask makes of parts of the image."""
         view = guide.view
         if view is None or layers is None:
-            yield EVERYWHERE, RefinedDepth.unchanged(depth, guide.mask, layers=False)
+            idle = RefinedDepth.unchanged(depth, guide.mask, layers=False)
+            yield Part(EVERYWHERE, idle, np.zeros_like(depth))
             return
         yield from composite(
             depth,
@@ -208,9 +190,9 @@ class Refiner:
             merges=merges,
         )
 
-    def _groups(self, guides: Iterable[_Guide]) -> Iterator[list[_Guide]]:
+    def _groups(self, guides: Iterable[Guide]) -> Iterator[list[Guide]]:
         """Gather as many masks as may share a batch, or as memory allows."""
-        group: list[_Guide] = []
+        group: list[Guide] = []
         for guide in guides:
             group.append(guide)
             held = sum(one.mask.size for one in group)
@@ -219,40 +201,3 @@ class Refiner:
                 group = []
         if group:
             yield group
-
-    def _layers(self, guides: Sequence[_Guide]) -> dict[int, LayerPair]:
-        """Both layers of every mask, (h, w) in [0, 10]; windows of one size share batches."""
-        shapes: dict[tuple[int, ...], dict[int, _View]] = {}
-        for index, guide in enumerate(guides):
-            if guide.view is not None:
-                shapes.setdefault(guide.view.mask.shape, {})[index] = guide.view
-        layers: dict[int, LayerPair] = {}
-        for views in shapes.values():
-            layers |= zip(views, self._run(list(views.values())), strict=True)
-        return layers
-
-    def _run(self, views: Sequence[_View]) -> list[LayerPair]:
-        """Both layers of masks with windows of one size."""
-
-        def batch(arrays: Iterable[Mask | Image]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(list(arrays))).to(self.device)
-
-        mask = batch(view.mask for view in views)[:, None]
-        depth = batch(view.scene.scaled.small[view.window.small] for view in views)[:, None]
-        colour = batch(view.scene.rgb[view.window.small] for view in views)
-        colour = colour.permute(0, 3, 1, 2)  # (N, 3, h, w)
-        if self.layered:  # both passes
-            mask, depth = torch.cat([mask, 1 - mask]), torch.cat([depth, depth])
-            colour = torch.cat([colour, colour])
-        step = items_at_once(self.device, mask.shape[-2:])
-        parts = []
-        # oneDNN's bfloat16 reads beyond what is one pixel wide at the coarsest level (torch 2.13).
-        dtype = self.dtype if mask.shape[-1] > STRIDE else None
-        with torch.inference_mode(), autocast(self.device, dtype):
-            for inputs in zip(*(x.split(step) for x in (depth, mask, colour)), strict=True):
-                # The initial range bounds layers: no negative inverse depth from a residual.
-                parts.append(self.network(*inputs).float().clamp(0, DEPTH_RANGE).cpu())
-        arrays = torch.cat(parts).numpy()[:, 0]
-        foreground = arrays[: len(views)]
-        background = arrays[len(views) :] if self.layered else foreground
-        return list(zip(foreground, background, strict=True))

@@ -17,8 +17,8 @@ class RefinedDepth:
     """Refined inverse depth with the layers it was composited from; all arrays are (H, W)."""
 
     depth: InverseDepth  # the composite, in the units of the initial depth
-    foreground: InverseDepth  # D1: the region of the mask, completed outwards
-    background: InverseDepth  # D2: the other region, completed inwards
+    foreground: InverseDepth  # D1: the region of the mask, completed outwards; depth where mask = 1
+    background: InverseDepth  # D2: the other region, completed inwards; depth where mask = 0
     mask: Mask
     changed: NDArray[np.bool_]  # False: equal to the initial depth
 

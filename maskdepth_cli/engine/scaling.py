@@ -57,7 +57,7 @@ def working_size(shape: tuple[int, ...], longest: int) -> tuple[int, int]:
     shape : tuple of int
         Height and width of the image.
     longest : int
-        Bound of the long side.
+        Bound of the long side, 32 or more.
 
     Returns
     -------
@@ -67,5 +67,6 @@ def working_size(shape: tuple[int, ...], longest: int) -> tuple[int, int]:
     height, width = shape[:2]
     if max(height, width) <= longest:
         return height, width
+    longest = max(longest // STRIDE, 1) * STRIDE
     factor = longest / max(height, width)
     return tuple(max(round(side * factor / STRIDE), 1) * STRIDE for side in (height, width))  # type: ignore[return-value]

@@ -50,7 +50,7 @@ class RefineSettings:
         bool,
         Setting(
             "Refine small masks within their surroundings, which is faster, or each over the "
-            "whole photo, as a single one is with --layers.",
+            "whole photo.",
             panel=METHOD,
         ),
     ] = True

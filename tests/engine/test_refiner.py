@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskdepth_cli.engine.instances import instance_masks, merge_instances
-from maskdepth_cli.engine.refiner import Refiner, working_size
+from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.runtime import pick_precision
+from maskdepth_cli.engine.scaling import working_size
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.networks.config import SIZES
@@ -305,6 +306,7 @@ def test_one_pass_networks_give_the_composite():
         ((1080, 1920), 640, (352, 640)),  # 360 is 11.25 x 32
         ((4000, 3000), 640, (640, 480)),
         ((10, 5000), 640, (32, 640)),
+        ((300, 900), 500, (160, 480)),  # not 512, the nearest multiple
     ],
 )
 def test_working_sizes(shape, longest, expected):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from maskdepth_cli.engine.beyond import Part, settle
 from maskdepth_cli.engine.instances import RunningMerge, merge_instances
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.result import RefinedDepth
@@ -59,10 +60,11 @@ class Step(torch.nn.Module):
         return (depth + 2).clamp(max=10)
 
 
-def refined(windows, instances, depth, working_size=640):
+def refined(windows, instances, depth, working_size=640, *, layers=True):
     net = Step()
     settings = RefineSettings(
         windows=windows,
+        layers=layers,
         min_instance_share=0,
         merge="largest",
         working_size=working_size,
@@ -80,9 +82,12 @@ def test_only_the_surroundings_of_small_instances_go_through_the_network():
     depth = slope(320, 512)
     instances = np.zeros(depth.shape, np.int32)
     instances[40:60, 40:60], instances[250:300, 400:420] = 3, 9
+    own = [(96, 96), (96, 96), (128, 128), (128, 128)]  # both passes of each
+    _, sizes = refined(True, instances, depth, layers=False)
+    assert sizes == own
     _, sizes = refined(True, instances, depth)
-    assert sizes == [(96, 96), (96, 96), (128, 128), (128, 128)]  # both passes of each
-    _, sizes = refined(False, instances, depth)
+    assert sizes == [*own, (320, 512)]  # one pass more for the foreground beyond
+    _, sizes = refined(False, instances, depth, layers=False)
     assert sizes == [(320, 512)] * 4
 
 
@@ -97,8 +102,12 @@ def test_beyond_its_window_nothing_changes_and_the_correction_fades_towards_its_
     beyond = np.ones(depth.shape, bool)
     beyond[rows, columns] = False
     assert whole.changed[beyond].mean() > 0.5
-    for name in ("depth", "foreground", "background"):
+    for name in ("depth", "background"):
         np.testing.assert_array_equal(getattr(windowed, name)[beyond], depth[beyond])
+    # The foreground is completed there, too.
+    np.testing.assert_allclose(
+        windowed.foreground[beyond], (depth + 1.4).clip(max=7)[beyond], atol=1e-4
+    )
     change = windowed.depth - depth
     assert change[rows, columns][8:-8, 8:-8].min() > 1.39  # 2 of 10, of a range of 7
     assert np.abs(np.diff(change, axis=0)).max() < 0.4  # no step: 1.4 over 4 pixels
@@ -136,12 +145,13 @@ def test_merging_by_parts_is_merging_at_once():
 
     results = [result() for _ in range(3)]
     merge = RunningMerge(depth, "own")
-    for index, one in enumerate(results):
+    for one in results:
         for rows in (slice(0, 4), slice(4, 9)):
             arrays = (one.depth, one.foreground, one.background, one.mask, one.changed)
             part = RefinedDepth(*(array[rows] for array in arrays))
-            merge.add(part, (rows, slice(None)), first=index == 0)
+            merge.add(Part((rows, slice(None)), part))
     whole = merge_instances(depth, results, "own")
+    settle(merge.result)
     for name in ("depth", "foreground", "background", "mask", "changed"):
         np.testing.assert_array_equal(getattr(merge.result, name), getattr(whole, name))
 
