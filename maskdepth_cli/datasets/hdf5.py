@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, UsageError
-from maskdepth_cli.files.headers import check_size, open_file
+from maskdepth_cli.files.headers import open_file
+from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.names import shown
 
 

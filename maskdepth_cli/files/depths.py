@@ -20,6 +20,7 @@ from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.files.sniffing import EXR_MAGIC
 from maskdepth_cli.files.tiff import encode_floats
 from maskdepth_cli.types import InverseDepth
 
@@ -32,9 +33,9 @@ def read_depth(
 ) -> InverseDepth:
     """Read a depth map of a declared kind as inverse depth.
 
-    ``.npy``, ``.npz`` (the array ``depth`` or the only one), ``.pfm``, ``.exr``, and one-channel
-    PNG, TIFF, JPEG, WebP and BMP pictures, told apart by content. Values are taken as they are,
-    except for files that `write_depth` made: their scale restores the values.
+    ``.npy``, ``.npz`` (the array ``depth`` or the only one), ``.pfm``, ``.exr`` (the channel that
+    is called depth), and pictures of one channel, told apart by content. Values are taken as they
+    are, except for files that `write_depth` made: their scale restores the values.
 
     Parameters
     ----------
@@ -101,8 +102,8 @@ def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
         stream.seek(0)
         if start[:3] in (b"Pf\n", b"PF\n", b"Pf ", b"PF ", b"Pf\r", b"PF\r"):
             return _one_channel(arrays.read_pfm(stream, path, max_megapixels), path), ""
-        if start.startswith(exr.MAGIC):
-            return _one_channel(exr.read_exr(stream, path, max_megapixels), path), ""
+        if start.startswith(EXR_MAGIC):
+            return exr.read_depth_channel(stream, path, max_megapixels), ""
     if arrays.is_array_file(path):
         values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
         return values, arrays.read_label(path, "kind")

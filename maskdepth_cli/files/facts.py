@@ -18,7 +18,8 @@ class Header:
     Attributes
     ----------
     format : str
-        ``JPEG``, ``PNG``, ``TIFF``, ``WEBP`` or ``BMP``, from the content, not from the name.
+        ``JPEG``, ``PNG``, ``TIFF``, ``WEBP``, ``BMP``, ``PNM``, ``HEIF``, ``AVIF`` or ``EXR``, from
+        the content, not from the name.
     width, height : int
         Size as stored.
     orientation : int
@@ -31,6 +32,10 @@ class Header:
         PNG text chunks, or the TIFF description as ``description``.
     png : PngFacts or None
         What else a PNG's chunks say.
+    white : float or None
+        The value of white, where it is not the largest of the bits.
+    extras : int
+        Channels of a TIFF beside its colours that it does not call alpha.
     """
 
     format: str
@@ -41,6 +46,8 @@ class Header:
     bits: int
     text: dict[str, str] = field(default_factory=dict)
     png: PngFacts | None = None
+    white: float | None = None
+    extras: int = 0
 
     @property
     def displayed_size(self) -> tuple[int, int]:

@@ -13,7 +13,9 @@ from typing import BinaryIO
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.files.names import shown
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+) | {".pbm", ".pgm", ".ppm", ".pnm", ".heic", ".heif", ".avif", ".exr"}
 
 
 @dataclass(frozen=True)

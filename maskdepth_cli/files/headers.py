@@ -12,11 +12,15 @@ from typing import Any, BinaryIO
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, MaskdepthError
 from maskdepth_cli.files import libraries, png
+from maskdepth_cli.files.exr import plate_header
 from maskdepth_cli.files.facts import Header, exif_orientation
+from maskdepth_cli.files.heif import check_avif, open_heif
+from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.netpbm import read_netpbm_header
+from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.files.tiff import open_tiff
 
-_LONGEST_SIDE = 1_000_000  # libpng's own limit
 _SPARE_BYTES = 256 << 20  # metadata, thumbnails and motion photos beside the pixels
 _MAX_BYTES_PER_PIXEL = 64
 
@@ -56,42 +60,6 @@ def _damaged(error: Exception) -> str:
     return f"damaged or not supported: {words}"
 
 
-def check_size(path: Path, width: int, height: int, max_megapixels: float) -> None:
-    """Refuse sizes of zero or above the limit, before any pixel is decoded.
-
-    Raises
-    ------
-    InputFileError
-        Naming the size and the limit.
-    """
-    if width < 1 or height < 1:
-        raise InputFileError(f"{shown(path)}: has no pixels ({width}x{height})")
-    if max(width, height) > _LONGEST_SIDE:
-        raise InputFileError(f"{shown(path)}: {width}x{height}: a side exceeds {_LONGEST_SIDE}")
-    if width * height > max_megapixels * 1e6:
-        raise InputFileError(
-            f"{shown(path)}: {width}x{height} pixels exceed the limit of {max_megapixels:g} "
-            "megapixels; raise --max-megapixels if you trust the file"
-        )
-    libraries.allow_pixels(width * height)
-
-
-def sniff(stream: BinaryIO) -> str:
-    """Return the format that the first bytes of `stream` show, or an empty string."""
-    stream.seek(0)
-    start = stream.read(12)
-    stream.seek(0)
-    if start.startswith(png.SIGNATURE):
-        return "PNG"
-    if start.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if start[:4] == b"RIFF" and start[8:] == b"WEBP":
-        return "WEBP"
-    return "BMP" if start.startswith(b"BM") else ""
-
-
 def read_header(
     stream: BinaryIO, path: Path, max_megapixels: float = MAX_MEGAPIXELS
 ) -> tuple[Header, Any]:
@@ -101,23 +69,34 @@ def read_header(
     -------
     header : Header
         The facts, size checked.
-    lazy : PIL.ImageFile.ImageFile or None
-        The opened, not yet decoded Pillow image; None where Pillow does not know the sample type.
+    lazy : PIL.ImageFile.ImageFile, pillow_heif.HeifFile or None
+        The opened, not yet decoded image of Pillow or pillow-heif; None where neither decodes it.
 
     Raises
     ------
     InputFileError
         If it is no picture of a supported format or too large.
     """
-    format_name = sniff(stream)
+    format_name = sniff(stream, path)
+    lazy: Any = None
     if not format_name:
-        raise InputFileError(f"{shown(path)}: not a JPEG, PNG, TIFF, WebP or BMP file")
+        raise InputFileError(
+            f"{shown(path)}: not a JPEG, PNG, TIFF, WebP, BMP, Netpbm, HEIC, AVIF or EXR file"
+        )
     if format_name == "TIFF":
-        header, lazy = open_tiff(stream)
+        header, lazy = open_tiff(stream, path)
+    elif format_name == "PNM":
+        header = read_netpbm_header(stream)
+    elif format_name == "HEIF":
+        header, lazy = open_heif(stream, path)
+    elif format_name == "EXR":
+        header = plate_header(stream, path, max_megapixels)
     else:
         facts = png.scan(stream) if format_name == "PNG" else None
         if format_name == "WEBP":  # Pillow makes room for its pixels on opening
             check_size(path, *_webp_size(stream), max_megapixels)
+        if format_name == "AVIF":
+            check_avif(path)
         stream.seek(0)
         lazy = _plugin(format_name)(stream)
         width, height = lazy.size
@@ -149,6 +128,10 @@ def _webp_size(stream: BinaryIO) -> tuple[int, int]:
 def _plugin(format_name: str) -> Any:
     # Plugins, not Image.open: that compares the size with a global limit of its own and warns.
     libraries.pillow()
+    if format_name == "AVIF":  # not in every Pillow that is new enough for the rest
+        from PIL.AvifImagePlugin import AvifImageFile
+
+        return AvifImageFile
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
     return {

@@ -19,8 +19,9 @@ from maskdepth_cli.types import Image, Photo
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
     """Read a photo as it is meant to be seen.
 
-    JPEG, PNG, TIFF, WebP and BMP, told apart by content; 8 or 16 bits (16 are kept), gray, RGB,
-    palette, CMYK or 1 bit. The Exif orientation is applied; alpha is dropped; colour profiles are
+    JPEG, PNG, TIFF, WebP, BMP, Netpbm, HEIC, AVIF and OpenEXR (linear light, which takes the curve
+    of sRGB), told apart by content; up to 16 bits (they are kept), gray, RGB, palette, CMYK or 1
+    bit. The Exif orientation is applied; alpha is dropped; colour profiles are
     ignored; of several pages or frames the first counts.
 
     Parameters

@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files import exr
 from maskdepth_cli.files.arrays import is_array_file, read_array
 from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.types import InstanceMap, Mask
 
 _LARGEST_ID = np.iinfo(np.int32).max
 _WHITE = 65535
+_OVERSHOOT = 0.02
 
 
 def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Mask:
@@ -49,9 +53,16 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
     if is_array_file(path):
         values = read_array(path, key="mask", max_megapixels=max_megapixels)
         return _scaled(values, float(np.iinfo(values.dtype).max) if _whole(values) else 1.0, path)
+    if is_exr_file(path):
+        return _matte(path, max_megapixels)
     raster = read_raster(path, max_megapixels)
     alpha = raster.alpha
     if alpha is not None and (alpha != alpha[0, 0]).any():
+        if raster.extras > 1:
+            raise InputFileError(
+                f"{shown(path)}: {raster.extras} channels beside its colours, none of them called "
+                "alpha; keep the one that is the mask"
+            )
         return _scaled(alpha, raster.white, path)
     gray = single_channel(raster)
     if gray is None and raster.palette is not None and raster.colour.max() <= 1:
@@ -62,6 +73,22 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
             "maps of several objects with --instances"
         )
     return _scaled(gray, raster.white, path)
+
+
+def is_exr_file(path: Path) -> bool:
+    """Tell whether the content is that of an OpenEXR file."""
+    with open_file(path) as stream:
+        return sniff(stream, path) == "EXR"
+
+
+def _matte(path: Path, max_megapixels: float) -> Mask:
+    """Read a matte of an OpenEXR file; filters of compositors overshoot a little."""
+    with open_file(path) as stream:
+        matte = exr.read_matte(stream, path, max_megapixels)
+    if matte.dtype.kind == "f":
+        within = (matte >= -_OVERSHOOT) & (matte <= 1 + _OVERSHOOT)
+        matte = np.where(within, np.clip(matte, 0, 1), matte)
+    return _scaled(matte, float(np.iinfo(matte.dtype).max) if _whole(matte) else 1.0, path)
 
 
 def _whole(values: NDArray[Any]) -> bool:
@@ -133,6 +160,9 @@ def read_instance_map(
     path = Path(path)
     if is_array_file(path):
         return _ids(read_array(path, key="instances", max_megapixels=max_megapixels), path)
+    if is_exr_file(path):
+        with open_file(path) as stream:
+            return _ids(exr.read_ids(stream, path, max_megapixels), path)
     raster = read_raster(path, max_megapixels)
     if raster.lossy:
         raise InputFileError(f"{shown(path)}: lossy compression changes ids; save the map as PNG")

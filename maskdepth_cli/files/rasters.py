@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
-from maskdepth_cli.files import jpeg, libraries, png, tiff
+from maskdepth_cli.files import exr, heif, jpeg, libraries, netpbm, png, tiff
 from maskdepth_cli.files.facts import Header
 from maskdepth_cli.files.headers import open_file, read_header
 
 Samples = NDArray[Any]
+_LOSSY = ("JPEG", "WEBP", "HEIF", "AVIF")
 _KEPT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "F")
 
 
@@ -34,8 +35,10 @@ class Raster:
     palette : ndarray or None
         (256, 3) uint8 colours, if `colour` holds indices.
     lossy : bool
-        Whether the file's compression may change values (JPEG, WebP).
+        Whether the file's compression may change values (JPEG, WebP, HEIC, AVIF).
     text : dict of str to str
+        As in `Header`.
+    extras : int
         As in `Header`.
     """
 
@@ -45,10 +48,11 @@ class Raster:
     palette: Samples | None
     lossy: bool
     text: dict[str, str]
+    extras: int = 0
 
 
 def read_raster(path: str | Path, max_megapixels: float = MAX_MEGAPIXELS) -> Raster:
-    """Decode a JPEG, PNG, TIFF, WebP or BMP file (the first page or frame).
+    """Decode a picture file of any format that is read (the first page or frame).
 
     Raises
     ------
@@ -58,10 +62,10 @@ def read_raster(path: str | Path, max_megapixels: float = MAX_MEGAPIXELS) -> Ras
     path = Path(path)
     with open_file(path) as stream:
         header, lazy = read_header(stream, path, max_megapixels)
-        return _assemble(header, lazy, _decode(stream, header, lazy))
+        return _assemble(header, lazy, _decode(stream, path, header, lazy))
 
 
-def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
+def _decode(stream: BinaryIO, path: Path, header: Header, lazy: Any) -> Samples:
     """Return the samples with all channels, as displayed; palette indices stay indices."""
     if header.format == "TIFF":
         if lazy is None:
@@ -69,6 +73,12 @@ def _decode(stream: BinaryIO, header: Header, lazy: Any) -> Samples:
         if header.bits == 16 and lazy.mode in tiff.COLOUR_MODES:
             return tiff.decode_16bit_colour(stream, lazy)
         return _with_pillow(lazy)
+    if header.format == "PNM":
+        return netpbm.decode_netpbm(stream)
+    if header.format == "HEIF":
+        return heif.decode_heif(lazy)
+    if header.format == "EXR":
+        return exr.read_plate(stream, path)
     if "progressive" in lazy.info:
         stream.seek(0)
         jpeg.check_scans(stream.read())
@@ -128,18 +138,21 @@ def _assemble(header: Header, lazy: Any, samples: Samples) -> Raster:
     white = 1.0
     if samples.dtype.kind in "iu":
         white = float(min(2**header.bits - 1, np.iinfo(samples.dtype).max))
-        if header.bits < 8 and header.mode == "L":  # Pillow spreads 2 and 4 bits over 0..255
+        white = header.white or white
+        if (
+            header.bits < 8 and header.mode == "L" and lazy is not None
+        ):  # Pillow spreads 2 and 4 bits over 0..255
             samples = samples // np.uint8(255 // white)
     palette, alpha = None, None
     if header.mode == "P":
         white, palette, alpha = 255.0, _palette(lazy), _palette_alpha(lazy, samples)
     elif samples.ndim == 3:
         channels = samples.shape[2]
-        if channels in (2, 4):
-            alpha = samples[..., -1]
+        if channels == 2 or channels >= 4:
+            alpha = samples[..., 1 if channels == 2 else 3]
         samples = samples[..., :3] if channels >= 3 else samples[..., 0]
-    lossy = header.format in ("JPEG", "WEBP")
-    return Raster(samples, alpha, white, palette, lossy, header.text)
+    lossy = header.format in _LOSSY
+    return Raster(samples, alpha, white, palette, lossy, header.text, header.extras)
 
 
 def _palette(lazy: Any) -> Samples:
@@ -184,7 +197,8 @@ def single_channel(raster: Raster) -> Samples | None:
         return colour
     first = colour[..., :1]
     if raster.lossy:
-        gray = (np.abs(colour.astype(np.int16) - first) <= 3).all()
+        wide = np.int16 if colour.dtype.itemsize == 1 else np.int32
+        gray = (np.abs(colour.astype(wide) - first) <= 3 * raster.white / 255).all()
     else:
         gray = (colour == first).all()
     return colour[..., 0] if gray else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 from maskdepth_cli.arrays import strips
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.facts import Header, exif_orientation
+from maskdepth_cli.files.sniffing import check_whole_tiff
 
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "RGBa")
 _COMPRESSION = 259
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _SPARE_PIXELS = 1 << 20  # of a tile that a picture does not fill
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION, _ORIENTATION = 256, 257, 258, 262, 270, 274
+_EXTRA_SAMPLES, _UNSPECIFIED, _UNASSOCIATED = 338, 0, 2
+_MOST_SAMPLES = 8
+_INNER_PAGES = 8
 _WHITE_IS_ZERO = 0
 _NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
 _FLOATING_PREDICTOR, _FLOATING_SAMPLES = 3, 3
@@ -75,7 +80,7 @@ def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
         return stream.getvalue()
 
 
-def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
+def open_tiff(stream: BinaryIO, path: Path) -> tuple[Header, Any]:
     """Read the header of the first page.
 
     Returns
@@ -84,6 +89,11 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
         Size as stored, before the orientation.
     lazy : PIL.TiffImagePlugin.TiffImageFile or None
         None where Pillow does not know the sample type or loses values: `decode_odd` is for them.
+
+    Raises
+    ------
+    InputFileError
+        If it is camera raw, or the first page a preview.
     """
     libraries.pillow()
     from PIL.TiffImagePlugin import TiffImageFile
@@ -92,17 +102,50 @@ def open_tiff(stream: BinaryIO) -> tuple[Header, Any]:
     try:
         lazy = TiffImageFile(stream)
     except SyntaxError:  # how Pillow says that it does not know the sample type
-        return _odd_header(stream), None
+        return _odd_header(stream, path), None
     tags = lazy.tag_v2
+    check_whole_tiff(path, tags, lambda: _inner_pages(stream))
     bits = max(tags.get(_BITS, (1,)))
     if _loses_values(lazy, bits):
-        return _odd_header(stream), None
+        return _odd_header(stream, path), None
+    extras = sum(meaning == _UNSPECIFIED for meaning in tags.get(_EXTRA_SAMPLES, ()))
+    if extras and len(tags[_EXTRA_SAMPLES]) == extras:
+        lazy = TiffImageFile(_with_alpha(stream))
     if bits > 8 and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise ValueError(f"white is zero in samples of {bits} bits")
     text = {"description": str(tags.get(_DESCRIPTION, ""))}
     size = int(tags[_WIDTH]), int(tags[_HEIGHT])
     _check_tile(tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0), size[0] * size[1])
-    return Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text), lazy
+    header = Header("TIFF", *size, exif_orientation(lazy), lazy.mode, bits, text, extras=extras)
+    return header, lazy
+
+
+def _inner_pages(stream: BinaryIO) -> list[dict[int, Any]]:
+    """Return the tags of the first pages that the first page holds."""
+    stream.seek(0)
+    with libraries.tiff().TiffFile(stream) as file:
+        pages = file.pages[0].pages or ()
+        return [_values(pages[i]) for i in range(min(len(pages), _INNER_PAGES))]
+
+
+def _values(page: Any) -> dict[int, Any]:
+    """Return number and value of a page's tags."""
+    return {tag.code: tag.value for tag in page.tags}
+
+
+def _with_alpha(stream: BinaryIO) -> BinaryIO:
+    """Return a copy in which the first channel beside the colours is called alpha.
+
+    Photoshop saves alpha channels as "unspecified"; Pillow drops these.
+    """
+    stream.seek(0)
+    copy = io.BytesIO(stream.read())
+    with libraries.tiff().TiffFile(copy, mode="r+b") as file:
+        tag = file.pages[0].tags[_EXTRA_SAMPLES]
+        values = tag.value if isinstance(tag.value, tuple) else (tag.value,)
+        tag.overwrite((_UNASSOCIATED, *values[1:]))
+    copy.seek(0)
+    return copy
 
 
 def _loses_values(lazy: Any, bits: int) -> bool:
@@ -116,17 +159,20 @@ def _loses_values(lazy: Any, bits: int) -> bool:
     return bits == 16 and lazy.mode in COLOUR_MODES and compression in (_NO_COMPRESSION, *_DEFLATE)
 
 
-def _odd_header(stream: BinaryIO) -> Header:
+def _odd_header(stream: BinaryIO, path: Path) -> Header:
     stream.seek(0)
     with libraries.tiff().TiffFile(stream) as file:
         if not len(file.pages):
             raise ValueError("the file is truncated")
         page = file.pages[0]
+        check_whole_tiff(path, _values(page), lambda: _inner_pages(stream))
         tag = page.tags.get(_ORIENTATION)
         orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
         text = {"description": str(page.description)}
         bits = 8 * np.dtype(page.dtype).itemsize
-        return Header("TIFF", page.imagewidth, page.imagelength, orientation, "", bits, text)
+        extras = sum(meaning == _UNSPECIFIED for meaning in page.extrasamples)
+        size = page.imagewidth, page.imagelength
+        return Header("TIFF", *size, orientation, "", bits, text, extras=extras)
 
 
 def decode_odd(stream: BinaryIO) -> NDArray[Any]:
@@ -143,7 +189,7 @@ def decode_odd(stream: BinaryIO) -> NDArray[Any]:
         page = file.pages[0]
         if page.dtype is None or page.axes not in ("YX", "YXS", "SYX"):
             raise ValueError("not a plain picture")
-        if page.samplesperpixel > 4:
+        if page.samplesperpixel > _MOST_SAMPLES:
             raise ValueError("absurd number of samples")
         _check_tile(page.tilewidth, page.tilelength, page.imagewidth * page.imagelength)
         _check_compression(stream, page)
