@@ -38,7 +38,9 @@ def open_heif(stream: BinaryIO, path: Path) -> tuple[Header, Any]:
     bits = int(picture.info.get("bit_depth", 8))
     # Samples of 10 and 12 bits are moved to the upper end of 16.
     white = 255.0 if bits == 8 else float((2**bits - 1) << (16 - bits))
-    header = Header("HEIF", *picture.size, 1, picture.mode.partition(";")[0], bits, white=white)
+    width, height = picture.size
+    mode = str(picture.mode).partition(";")[0]
+    header = Header("HEIF", width, height, 1, mode, bits, white=white)
     return header, picture
 
 
