@@ -11,10 +11,7 @@ from torch.nn import functional
 from maskdepth_cli.networks.config import check_sizes
 from maskdepth_cli.networks.decoder import FusionDecoder
 from maskdepth_cli.networks.layers import upsample
-from maskdepth_cli.networks.timm_import import import_timm
-
-ENCODER = "tf_efficientnet_lite0"
-STRIDES = (4, 8, 16, 32)
+from maskdepth_cli.side.efficientnet import CHANNELS, EfficientNetLite0
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,8 @@ class LiteNetwork(nn.Module):
         super().__init__()
         self.config = config or LiteConfig()
         channels, head = self.config.decoder_channels, self.config.head_channels
-        self.encoder = import_timm().create_model(
-            ENCODER, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)
-        )
-        self.decoder = FusionDecoder(self.encoder.feature_info.channels(), channels)
+        self.encoder = EfficientNetLite0()
+        self.decoder = FusionDecoder(CHANNELS, channels)
         self.half_head = nn.Conv2d(channels, head, 3, padding=1)
         self.full_head = nn.Conv2d(head, head, 3, padding=1)
         self.output = nn.Conv2d(head, 1, 1)

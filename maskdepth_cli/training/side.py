@@ -173,15 +173,13 @@ def load_imagenet_encoder(network: LiteNetwork, path: Path | None = None) -> Non
     WeightsError
         The package is not installed, or the file holds another network.
     """
-    from maskdepth_cli.networks.timm_import import import_timm
-
     source = torch.load(path or _imagenet_file(), map_location="cpu", weights_only=True)
-    whole = import_timm().create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    # Both list the same layers in the same order under other names.
-    if [v.shape for v in source.values()] != [v.shape for v in whole.values()]:
+    expected = network.encoder.state_dict()
+    # The file lists the same layers in the same order under other names, the classifier after them.
+    tensors = dict(zip(expected, source.values(), strict=False))
+    if {name: v.shape for name, v in tensors.items()} != {n: v.shape for n, v in expected.items()}:
         raise WeightsError(f"{path}: not the weights of EfficientNet-Lite0")
-    renamed = dict(zip(whole, source.values(), strict=True))
-    network.encoder.load_state_dict({name: renamed[name] for name in network.encoder.state_dict()})
+    network.encoder.load_state_dict(tensors)
 
 
 def _imagenet_file() -> Path:
