@@ -16,7 +16,7 @@ from PIL import Image
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_mask
-from maskdepth_cli.viewing.bokeh import bokeh
+from maskdepth_cli.viewing.bokeh import Lens, bokeh
 
 DOCS, EXAMPLES = Path("docs"), Path("examples")
 RUN, ROOMS = Path("demo/photos"), Path("demo/rooms")
@@ -60,7 +60,7 @@ def draw_bokeh(folder: Path) -> None:
     depth = read_depth(folder / "depths" / "astronaut.png", "inverse")
     focus = float(np.median(depth[mask >= 0.5]))
     nothing = np.zeros_like(mask)
-    alone = bokeh(image, depth, depth, nothing, focus, aperture=0.03 * max(mask.shape))
+    alone = bokeh(image, depth, depth, nothing, Lens(focus, 0.03 * max(mask.shape)))
     layered = read_image(folder / "bokeh" / "astronaut.png")
     beside([image, alone, layered], "bokeh.jpg")
 

@@ -18,9 +18,12 @@ from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.runner import run
-from maskdepth_cli.types import Image, InverseDepth, Mask
-from maskdepth_cli.viewing.bokeh import bokeh
-from maskdepth_cli.viewing.pictures import write_picture
+from maskdepth_cli.types import InverseDepth, Mask, Photo
+from maskdepth_cli.viewing.bokeh import Lens, bokeh
+from maskdepth_cli.viewing.colors import depth_range
+from maskdepth_cli.viewing.pictures import as_bytes, write_picture
+
+Focus = tuple[float, float]
 
 
 def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
@@ -31,13 +34,15 @@ def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, OutputError
         Before any work; see docs/exit-codes.md.
     """
-    request.point()
+    request.check()
     extra = (("focus", request.focus_mask),) if request.focus_mask else ()
     layered = find_layers(request, lambda place: (("bokeh", f"{place}.png"),), extra)
     settings = {
         "focus": request.focus,
         "aperture": request.aperture,
         "highlights": request.highlights,
+        "blades": request.blades,
+        "focus_range": request.focus_range,
     }
     worker = BokehWorker(request, layered, options.folder)
     return run(
@@ -65,49 +70,57 @@ class BokehWorker:
         self._layered = layered
         self._folder = folder
 
-    def load(self, job: Job) -> tuple[LayeredPhoto, float]:
+    def load(self, job: Job) -> tuple[LayeredPhoto, Focus]:
         """Read a photo, its layers, and the inverse depth in focus."""
         photo = self._layered.load(job)
         return photo, self._focus(job, photo)
 
-    def compute(self, loaded: Sequence[tuple[LayeredPhoto, float]]) -> list[tuple[Image, float]]:
+    def compute(self, loaded: Sequence[tuple[LayeredPhoto, Focus]]) -> list[tuple[Photo, Focus]]:
         """Blur photos one after the other."""
         return [(self._blur(photo, focus), focus) for photo, focus in loaded]
 
-    def save(self, job: Job, result: tuple[Image, float]) -> dict[str, Any]:
+    def save(self, job: Job, result: tuple[Photo, Focus]) -> dict[str, Any]:
         """Write the picture."""
         picture, focus = result
         (_, place), *_ = job.outputs
-        write_picture(self._folder / place, np.rint(picture * 255).astype(np.uint8))
-        return {"focus": focus}
+        write_picture(self._folder / place, as_bytes(picture))
+        return {"focus": focus[0] if focus[0] == focus[1] else list(focus)}
 
-    def _blur(self, photo: LayeredPhoto, focus: float) -> Image:
-        aperture = self._request.aperture * max(photo.mask.shape)
-        return bokeh(
-            photo.image,
-            photo.foreground,
-            photo.background,
-            photo.mask,
+    def _blur(self, photo: LayeredPhoto, focus: Focus) -> Photo:
+        lens = Lens(
             focus,
-            aperture=aperture,
+            self._request.aperture * max(photo.mask.shape),
+            blades=self._request.blades,
             highlights=self._request.highlights,
             object_sharp=self._request.on_object,
         )
+        return bokeh(photo.image, photo.foreground, photo.background, photo.mask, lens)
 
-    def _focus(self, job: Job, photo: LayeredPhoto) -> float:
+    def _focus(self, job: Job, photo: LayeredPhoto) -> Focus:
+        """Return the farthest and the nearest inverse depth in focus."""
         height, width = photo.mask.shape
-        if point := self._request.point():
-            x, y = point
-            if not (0 <= x < width and 0 <= y < height):
-                raise InputFileError(f"{shown(job.name)}: {x},{y} is not in its {width}x{height}")
-            return _median(photo.depth[y : y + 1, x : x + 1], None, f"{x},{y}")
+        if points := self._request.points():
+            found = []
+            for x, y in points:
+                if not (x < width and y < height):
+                    raise InputFileError(
+                        f"{shown(job.name)}: {x},{y} is not in its {width}x{height}"
+                    )
+                found.append(_median(photo.depth[y : y + 1, x : x + 1], None, f"{x},{y}"))
+            return min(found), max(found)
+        if shares := self._request.shares():
+            low, high = depth_range(photo.depth)
+            return low + shares[0] * (high - low), low + shares[1] * (high - low)
         for path in job.paths("focus"):
             mask = read_mask(path, max_megapixels=self._request.max_megapixels)
             mask = match_size(mask, (width, height), what="mask", path=path)
-            return _median(photo.depth, mask, shown(path))
-        if self._request.focus == BACKGROUND:
-            return _median(photo.background, 1 - photo.mask, "the background")
-        return _median(photo.foreground, photo.mask, "the object")
+            focus = _median(photo.depth, mask, shown(path))
+        if self._request.focus_mask is None:
+            if self._request.focus == BACKGROUND:
+                focus = _median(photo.background, 1 - photo.mask, "the background")
+            else:
+                focus = _median(photo.foreground, photo.mask, "the object")
+        return focus, focus
 
 
 def _median(depth: InverseDepth, mask: Mask | None, what: str) -> float:

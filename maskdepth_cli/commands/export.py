@@ -13,19 +13,14 @@ from maskdepth_cli.choices import LayersFormat
 from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, find_layers
 from maskdepth_cli.commands.layered_request import ExportRequest
 from maskdepth_cli.errors import ExitCode
+from maskdepth_cli.files.images import as_image
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import InverseDepth
-from maskdepth_cli.viewing.matte import (
-    background_color,
-    clean_plate,
-    continued,
-    object_color,
-    to_linear,
-)
+from maskdepth_cli.viewing.matte import LayerColors, to_linear
 from maskdepth_cli.viewing.points import distance_of
 
 _EXR_CHANNELS = {
@@ -117,18 +112,17 @@ def layers_of(photo: LayeredPhoto) -> dict[str, NDArray[np.float32]]:
     ``color`` is ``alpha * foreground.color + (1 - alpha) * background.color`` before the change
     to linear light, and ``depth`` likewise.
     """
-    plate = clean_plate(photo.image, photo.mask)
-    own = continued(object_color(photo.image, photo.mask, plate), photo.mask)
+    colors = LayerColors(photo.image, photo.mask).whole(textured=True)
 
     def stored(inverse: InverseDepth) -> NDArray[np.float32]:
         return distance_of(inverse) if photo.kind == "depth" else inverse
 
     return {
-        "color": to_linear(photo.image),
+        "color": to_linear(as_image(photo.image)),
         "alpha": photo.mask,
         "depth": stored(photo.depth),
-        "foreground.color": to_linear(own),
+        "foreground.color": to_linear(colors.foreground),
         "foreground.depth": stored(photo.foreground),
-        "background.color": to_linear(background_color(photo.image, photo.mask, own, plate)),
+        "background.color": to_linear(colors.background),
         "background.depth": stored(photo.background),
     }

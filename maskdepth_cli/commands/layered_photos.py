@@ -13,13 +13,13 @@ from maskdepth_cli.commands.layered_request import LayeredRequest
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.finding import is_file
-from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
 from maskdepth_cli.run.manifest import DONE, Manifest, Record
 from maskdepth_cli.run.target import MANIFEST, why_no_manifest
-from maskdepth_cli.types import Image, InverseDepth, Mask
+from maskdepth_cli.types import InverseDepth, Mask, Photo
 
 _ROLES = ("depth", "foreground", "background", "mask")
 
@@ -30,7 +30,7 @@ Outputs = Callable[[str], tuple[tuple[str, str], ...]]
 class LayeredPhoto:
     """A photo (H, W, 3), its refined depth, both layers and the mask, all (H, W)."""
 
-    image: Image
+    image: Photo  # as it is stored
     depth: InverseDepth
     foreground: InverseDepth
     background: InverseDepth
@@ -70,7 +70,7 @@ class LayeredRun:
             read_depth(files[role], kind, max_megapixels=self.max_megapixels) for role in _ROLES[:3]
         )
         mask = read_mask(files["mask"], max_megapixels=self.max_megapixels)
-        image = read_image(job.image, max_megapixels=self.max_megapixels)
+        image = read_photo(job.image, max_megapixels=self.max_megapixels)
         for array, role in zip((depth, foreground, background, mask), _ROLES, strict=True):
             if array.shape != image.shape[:2]:
                 raise InputFileError(

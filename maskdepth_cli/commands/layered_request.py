@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -49,15 +50,22 @@ class BokehRequest(LayeredRequest):
     focus: Annotated[
         str | None,
         Setting(
-            "What is sharp: all of the object, the middle of what lies behind it, or the "
-            "point X,Y in pixels from the upper left.",
-            metavar="object|background|X,Y",
+            "What is sharp: all of the object, the middle of what lies behind it, the point X,Y "
+            "in pixels from the upper left, or all depths between those of two points.",
+            metavar="object|background|X,Y|X,Y:X,Y",
             default_text="object",
         ),
     ] = None
     focus_mask: Annotated[
         Path | None,
         Setting("Focus on the middle of what this mask covers.", metavar="FILE"),
+    ] = None
+    focus_range: Annotated[
+        str | None,
+        Setting(
+            "What is sharp as shares of the range of inverse depth: 0 the farthest, 1 the nearest.",
+            metavar="FAR,NEAR",
+        ),
     ] = None
     aperture: Annotated[
         float,
@@ -67,30 +75,69 @@ class BokehRequest(LayeredRequest):
         float, Setting("How much brighter highlights blur; 0: not at all.", min=0, max=100)
     ] = 0.0
 
+    blades: Annotated[
+        int, Setting("Corners of the aperture, from 5 on; 0: it is round.", min=0, max=16)
+    ] = 0
+
     @property
     def on_object(self) -> bool:
         """Whether the object is what is to be sharp."""
-        return self.focus == OBJECT or (self.focus is None and self.focus_mask is None)
+        return self.focus == OBJECT or not (self.focus or self.focus_mask or self.focus_range)
 
-    def point(self) -> tuple[int, int] | None:
-        """Return the point of `focus`, None where it names a layer.
+    def check(self) -> None:
+        """Look for contradictions.
 
         Raises
         ------
         UsageError
-            It is neither, or there is a mask besides.
+            There are several focuses, or one is not to be understood.
         """
-        if self.focus and self.focus_mask:
-            raise UsageError("give either --focus or --focus-mask")
+        if sum(map(bool, (self.focus, self.focus_mask, self.focus_range))) > 1:
+            raise UsageError("give one of --focus, --focus-mask and --focus-range")
+        if 0 < self.blades < 5:
+            raise UsageError(f"--blades {self.blades}: an aperture has 5 or more, or 0: round")
+        self.points()
+        self.shares()
+
+    def points(self) -> tuple[tuple[int, int], ...]:
+        """Return the one or two points of `focus`, none where it names a layer.
+
+        Raises
+        ------
+        UsageError
+            It is neither.
+        """
         if self.focus in (None, OBJECT, BACKGROUND):
+            return ()
+        found = re.fullmatch(r"(\d+),(\d+)(?::(\d+),(\d+))?", str(self.focus))
+        if not found:
+            raise UsageError(
+                f"--focus {self.focus}: not object, background, a point such as 640,480 or two "
+                "such as 640,480:900,700"
+            )
+        x, y, *other = (int(part) for part in found.groups() if part is not None)
+        return ((x, y), (other[0], other[1])) if other else ((x, y),)
+
+    def shares(self) -> tuple[float, float] | None:
+        """Return the two ends of `focus_range`, None without it.
+
+        Raises
+        ------
+        UsageError
+            It is not two numbers from 0 to 1, the farther one first.
+        """
+        if self.focus_range is None:
             return None
         try:
-            x, y = (int(part) for part in str(self.focus).split(","))
+            far, near = (float(part) for part in self.focus_range.split(","))
         except ValueError:
+            far, near = 1, 0
+        if not 0 <= far <= near <= 1:
             raise UsageError(
-                f"--focus {self.focus}: not object, background or a point such as 640,480"
-            ) from None
-        return x, y
+                f"--focus-range {self.focus_range}: not two numbers from 0 to 1, the farther "
+                "first, such as 0.5,0.8"
+            )
+        return far, near
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from maskdepth_cli.files.ply import write_ply
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.types import Image, InverseDepth, Mask
 from maskdepth_cli.viewing.colors import depth_range
-from maskdepth_cli.viewing.matte import clean_plate, object_color
+from maskdepth_cli.viewing.matte import LayerColors
 from maskdepth_cli.viewing.points import (
     PointCloud,
     distance_between,
@@ -82,9 +82,8 @@ def write_point_cloud(request: PointCloudRequest) -> tuple[Path, int]:
             reference = np.where(mask >= 0.5, inverse, behind)
         # A background that lies before the object would hide it.
         behind = np.where(mask >= 0.5, np.fmin(behind, inverse - _gap(reference)), behind)
-        plate = clean_plate(image, mask)
-        own = object_color(image, mask, plate)
-        cloud = cloud_of(own, inverse, mask) + cloud_of(plate, behind, None)
+        colors = LayerColors(image, mask).whole(textured=True)
+        cloud = cloud_of(colors.foreground, inverse, mask) + cloud_of(colors.plate, behind, None)
     if not len(cloud.positions):
         raise InputFileError(f"{shown(request.depth)}: no point is left; nothing is written")
     write_ply(target, cloud.positions, cloud.colors, f"maskdepth: focal length {focal:.6g} px")

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from maskdepth_cli.arrays import white
 from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.types import Photo
+
+
+def as_bytes(photo: Photo) -> NDArray[np.uint8]:
+    """Return a photo's samples with 8 bits each."""
+    if photo.dtype == np.uint8:
+        return np.asarray(photo, np.uint8)
+    return np.rint(photo * (np.float32(255) / white(photo))).astype(np.uint8)
 
 
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -65,6 +65,11 @@ def test_focus_by_point_and_by_mask(run, maskdepth):
     path = album.write(".", "corner.png", corner)
     assert focus("--focus-mask", str(path)) == pytest.approx(np.median(depth[:4, :4]))
     assert focus("--focus", "background") < depth[20, 24] - 1
+    between = focus("--focus", "24,20:1,1")
+    assert between == pytest.approx(sorted([depth[20, 24], depth[1, 1]]))
+    low, high = focus("--focus-range", "0.25,1")
+    assert low == pytest.approx(np.percentile(depth, 1) * 0.75 + np.percentile(depth, 99) * 0.25)
+    assert high == pytest.approx(np.percentile(depth, 99))
     assert focus("--focus", "object") > depth[:4, :4].max() + 1
 
 
@@ -87,7 +92,9 @@ def test_photos_that_have_moved(run, maskdepth):
     [
         (["nobody.jpg"], ExitCode.USAGE, "a.jpg, x/b.png"),
         (["--focus", "here"], ExitCode.USAGE, "640,480"),
-        (["--focus", "1,1", "--focus-mask", "m.png"], ExitCode.USAGE, "either"),
+        (["--focus", "1,1", "--focus-mask", "m.png"], ExitCode.USAGE, "one of"),
+        (["--focus-range", "0.8,0.2"], ExitCode.USAGE, "0.5,0.8"),
+        (["--blades", "3"], ExitCode.USAGE, "5 or more"),
         (["a.jpg", "--focus", "48,0"], ExitCode.SOME_FAILED, "48x40"),
     ],
 )

@@ -1,71 +1,140 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pymatting
+import pytest
 from skimage.color import rgb2xyz
 
-from maskdepth_cli.viewing.matte import (
-    background_color,
-    clean_plate,
-    continued,
-    from_linear,
-    object_color,
-    to_linear,
-)
+from maskdepth_cli.viewing.fills import smooth_fill, texture_sources
+from maskdepth_cli.viewing.matte import LayerColors, from_linear, to_linear
 
 
-def test_the_plate_has_nothing_of_the_object():
+def colors_of(image, mask, **more):
+    return LayerColors(image, mask).whole(**more)
+
+
+@pytest.mark.parametrize("textured", [False, True])
+def test_the_plate_has_nothing_of_the_object(textured):
     image = np.full((40, 50, 3), (0, 0.6, 0.2), np.float32)
     mask = np.zeros((40, 50), np.float32)
     mask[10:20, 10:30] = 1
     mask[9, 10:30] = 0.5
     image[mask > 0] = (1, 0, 0)
+    image[9, 10:30] = (0.5, 0.3, 0.1)
     image[21, 10:30] = (1, 0, 0)  # the object's edge, beyond the mask
-    plate = clean_plate(image, mask)
+    plate = colors_of(image, mask, textured=textured).plate
     np.testing.assert_allclose(
-        plate[8:20, 8:32], np.broadcast_to((0, 0.6, 0.2), (12, 24, 3)), atol=1e-5
+        plate[8:20, 8:32], np.broadcast_to((0, 0.6, 0.2), (12, 24, 3)), atol=0.01
     )
     np.testing.assert_array_equal(plate[30:], image[30:])
-    assert np.isfinite(clean_plate(image, np.ones_like(mask))).all()
+    everywhere = colors_of(image, np.ones_like(mask), textured=textured)
+    assert np.isfinite(everywhere.plate).all()
+    np.testing.assert_array_equal(everywhere.foreground, image)
 
 
-def test_object_and_plate_make_the_photo():
-    random = np.random.default_rng(0)
-    own, plate = random.random((2, 20, 30, 3)).astype(np.float32)
-    mask = random.uniform(0.1, 1, (20, 30)).astype(np.float32)
-    mask[:5] = 0
-    mask[5:10] = 1
-    alpha = mask[..., None]
-    image = alpha * own + (1 - alpha) * plate
-    found = object_color(image, mask, plate)
-    np.testing.assert_allclose(found[5:], own[5:], atol=1e-5)
-    np.testing.assert_array_equal(found[5:10], image[5:10])
-
-
-def test_the_object_goes_on_beyond_its_mask():
-    own = np.zeros((40, 50, 3), np.float32)
-    mask = np.zeros((40, 50), np.float32)
-    mask[10:20, 10:30], mask[20, 10:30], mask[21, 10:30] = 1, 0.3, 0.02
-    own[mask > 0] = (0.9, 0.4, 0.1)
-    own[20, 10:30] = (0, 1, 0)  # solved from mixed pixels: kept
-    found = continued(own, mask)
-    np.testing.assert_array_equal(found[20, 10:30], own[20, 10:30])
-    beyond = np.delete(found, 20, axis=0)
-    np.testing.assert_allclose(beyond, np.broadcast_to((0.9, 0.4, 0.1), beyond.shape), atol=1e-5)
-    np.testing.assert_array_equal(continued(own, 0.4 * mask), own)
-
-
-def test_wrong_plates_and_masks_still_make_the_photo():
-    image, plate = np.random.default_rng(1).random((2, 20, 30, 3)).astype(np.float32)
+def test_object_and_background_make_the_photo():
+    image = np.random.default_rng(1).random((20, 30, 3)).astype(np.float32)
     mask = np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)
-    own = object_color(image, mask, plate)
+    mask[:3], mask[-3:] = 0, 1
+    found = colors_of(image, mask)
     alpha = mask[..., None]
-    assert np.abs(alpha * own + (1 - alpha) * plate - image)[10].max() > 0.1
-    behind = background_color(image, mask, own, plate)
-    assert 0 <= min(own.min(), behind.min()) <= max(own.max(), behind.max()) <= 1
-    mixed = mask >= 0.05
-    made = alpha * own + (1 - alpha) * behind
-    np.testing.assert_allclose(made[mixed], image[mixed], atol=1e-4)
-    np.testing.assert_allclose(made[mask > 0], image[mask > 0], atol=0.05)
+    both = (found.foreground, found.background)
+    assert 0 <= min(map(np.min, both)) <= max(map(np.max, both)) <= 1
+    made = alpha * found.foreground + (1 - alpha) * found.background
+    np.testing.assert_allclose(made[mask > 0.05], image[mask > 0.05], atol=1e-4)
+    np.testing.assert_allclose(made, image, atol=0.05)
+    np.testing.assert_array_equal(found.foreground[mask == 1], image[mask == 1])
+    np.testing.assert_array_equal(found.background[mask == 0], image[mask == 0])
+
+
+def test_flat_colours_come_back_from_a_soft_mask():
+    mask = np.clip(np.tile(np.linspace(-2, 3, 100, dtype=np.float32), (60, 1)), 0, 1)
+    own, behind = np.array([0.9, 0.4, 0.1], np.float32), np.array([0.1, 0.3, 0.6], np.float32)
+    image = mask[..., None] * own + (1 - mask[..., None]) * behind
+    found = colors_of(image, mask)
+    np.testing.assert_allclose(found.foreground, np.broadcast_to(own, image.shape), atol=0.02)
+    np.testing.assert_allclose(found.clean, np.broadcast_to(behind, image.shape), atol=0.02)
+
+
+def test_colours_are_no_worse_than_those_of_pymatting():
+    """Strands over a pattern, with both colours known; the other method is multi-level."""
+    random = np.random.default_rng(4)
+    shape = (160, 200)
+    strands = cv2.GaussianBlur(random.random(shape).astype(np.float32), (0, 0), 1.2)
+    strands = np.clip((strands - 0.5) * 6 + 0.5, 0, 1)
+    rows = np.mgrid[: shape[0], : shape[1]][0]
+    ramp = np.clip((110 - rows) / 60, 0, 1).astype(np.float32)
+    mask = np.where(ramp >= 1, 1, ramp * strands).astype(np.float32)
+
+    def pattern(low, high):
+        noise = random.random((*shape, 3)).astype(np.float32)
+        smooth = cv2.GaussianBlur(noise, (0, 0), 4)
+        smooth = (smooth - smooth.min()) / np.ptp(smooth)
+        return (low + np.subtract(high, low) * smooth).astype(np.float32)
+
+    own, behind = pattern((0.4, 0.2, 0.1), (0.9, 0.5, 0.3)), pattern((0, 0.2, 0.3), (0.5, 0.7, 1))
+    image = mask[..., None] * own + (1 - mask[..., None]) * behind
+    found = colors_of(np.rint(image * 255).astype(np.uint8), mask)
+    theirs = pymatting.estimate_foreground_ml(
+        image.astype(np.float64), mask.astype(np.float64), return_background=True
+    )
+    mixed = (mask > 0.02) & (mask < 0.98)
+    for ours, other, true in zip(
+        (found.foreground, found.background), theirs, (own, behind), strict=True
+    ):
+        error = np.abs(ours - true)[mixed].mean()
+        assert error < 0.08
+        assert error < 1.1 * np.abs(other - true)[mixed].mean()
+
+
+def test_nothing_beside_the_object_is_noise():
+    random = np.random.default_rng(2)
+    image = random.random((60, 80, 3)).astype(np.float32)
+    mask = np.zeros((60, 80), np.float32)
+    mask[20:40, 20:40], mask[40, 20:40] = 1, 0.3
+    image[20:41, 20:40] = (0.9, 0.4, 0.1)
+    found = colors_of(image, mask).foreground
+    assert np.abs(found[15:45, 15:45] - (0.9, 0.4, 0.1)).max() < 0.25
+    assert np.abs(np.diff(found[:15], axis=1)).max() < 0.05  # the photo's own steps are 1
+
+
+def test_parts_are_the_whole(monkeypatch):
+    monkeypatch.setattr("maskdepth_cli.viewing.matte._SMALL", 40)
+    random = np.random.default_rng(6)
+    image = cv2.resize(random.random((9, 12, 3)).astype(np.float32), (120, 90))
+    mask = np.clip(np.tile(np.linspace(-1, 2, 120, dtype=np.float32), (90, 1)), 0, 1)
+    colors = LayerColors(image, mask)
+    whole = colors.whole(textured=True)
+    part = (slice(31, 77), slice(25, 90))
+    found = colors.part(part, textured=True)
+    for name in ("foreground", "background", "clean", "plate"):
+        np.testing.assert_allclose(getattr(found, name), getattr(whole, name)[part], atol=1e-5)
+
+
+def test_a_smooth_fill_continues_a_gradient():
+    rows, columns = np.mgrid[:60, :90].astype(np.float32) / 100
+    true = np.dstack([rows, columns, 1 - rows, 0.5 * columns + rows])
+    known = np.ones((60, 90), np.float32)
+    known[20:35, 30:50] = 0
+    values = np.where(known[..., None] > 0, true, 77)
+    found = smooth_fill(values.astype(np.float32), known)
+    np.testing.assert_allclose(found, true, atol=0.02)
+    np.testing.assert_array_equal(found[known > 0], values[known > 0].astype(np.float32))
+
+
+def test_texture_continues_stripes():
+    image = np.zeros((96, 120, 3), np.float32)
+    image[:, (np.arange(120) // 6) % 2 == 0] = (0.9, 0.5, 0.2)
+    hole = np.zeros((96, 120), np.bool_)
+    hole[35:60, 40:75] = True
+    holed = np.where(hole[..., None], 0.33, image).astype(np.float32)
+    found, places = texture_sources(holed, hole)
+    assert np.abs(found - image).mean(axis=2)[hole].mean() < 0.05  # smooth colours: 0.27
+    assert not hole[places[..., 0], places[..., 1]].any()
+    np.testing.assert_array_equal(found[~hole], image[~hole])
+    again, _ = texture_sources(holed, hole)
+    np.testing.assert_array_equal(again, found)
 
 
 def test_linear_light():
