@@ -22,6 +22,9 @@ DepthFormat: TypeAlias = Literal["png", "tiff", "npy", "npz", "pfm", "exr"]
 LayersFormat: TypeAlias = Literal["tiff", "exr", "files"]
 """What layers are exported as: one file of several layers, or a folder of single pictures."""
 
+Matte: TypeAlias = Literal["portrait", "hair", "skin", "teeth", "glasses", "sky"]
+"""What the mattes inside a portrait photo cover; portrait: the whole person."""
+
 MergeRule: TypeAlias = Literal["own", "largest"]
 """Of several masks, whose result a pixel takes: of the one that covers it, or the paper's rule."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from maskdepth_cli.commands.portraits import holds_depth, matte_missing
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
 from maskdepth_cli.engine.loading import load_refiner, weights_id
@@ -14,6 +16,7 @@ from maskdepth_cli.files.depths import check_format
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.remote import Stage
 from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
+from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
 from maskdepth_cli.run.runner import at_hand, run
@@ -50,11 +53,16 @@ def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
-    layout = Layout(request.format, request.settings.layers, request.preview)
+    layout = Layout(
+        request.format, request.settings.layers, request.preview, embedded=request.embed
+    )
     wanted = _wanted(request)
     made_with = _decisive(request, weights_id(request.weights))
     source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
+    if not (plan.jobs or request.masks or request.instances):
+        reason = f"{plan.left_out[0].name}: {plan.left_out[0].reason}"
+        raise UsageError(f"give either --masks or --instances ({reason})")
     if source is not None:
         made_with["initial"] = request.side.decisive(source)
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
@@ -65,15 +73,23 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
         method = load_refiner(request.weights, **asdict(request.settings))
-        predictor = None if source is None else request.side.load(source, quiet=options.quiet)
+        predictor = None
+        if source is not None and (request.side.model or not all(map(_holds_depth, plan.jobs))):
+            predictor = request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
     return run(plan, make_worker, options, made_with, photo_pixels(request.max_megapixels))
 
 
+def _holds_depth(job: Job) -> bool:
+    return bool(job.paths("depth")) or holds_depth(job.image)
+
+
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
-    return {"weights": weights, "depth_kind": request.depth_kind, **decisive(request.settings)}
+    settings = decisive(request.settings)
+    matte = {"matte": request.matte} if request.matte else {}
+    return {"weights": weights, "depth_kind": request.depth_kind, **matte, **settings}
 
 
 def _wanted(request: RefineRequest) -> list[Wanted]:
@@ -82,19 +98,22 @@ def _wanted(request: RefineRequest) -> list[Wanted]:
     Raises
     ------
     UsageError
-        Masks are not named, or what is said of the initial depth contradicts itself.
+        Masks and instance maps are both named, or what is said of the initial depth contradicts
+        itself.
     """
-    if (request.masks is None) == (request.instances is None):
+    if request.masks and request.instances:
         raise UsageError("give either --masks or --instances")
+    if request.matte and request.instances:
+        raise UsageError("--matte chooses a mask, --instances gives maps; drop one")
     if request.depths and request.side.model:
         raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
     if request.depths is None and request.depth_kind != "inverse":
         raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
-    if request.masks:
-        masks = Wanted("mask", "mask", request.masks, several=True)
-    else:
-        assert request.instances is not None
+    if request.instances:
         masks = Wanted("instances", "instance map", request.instances)
+    else:
+        within = partial(matte_missing, name=request.matte or "portrait")
+        masks = Wanted("mask", "mask", request.masks, several=True, within=within)
     if request.depths is None:
         return [masks]
     return [masks, Wanted("depth", "depth map", request.depths, DEPTH_SUFFIXES)]

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.settings import (
@@ -30,9 +30,13 @@ class RefineRequest:
         Path | None,
         Setting(
             "Folder of masks, white = object: NAME.png, or several as NAME/*.png; "
-            "or one mask for one photo.",
+            "or one mask for one photo [default: the mattes that portrait photos hold].",
             metavar="PATH",
         ),
+    ] = None
+    matte: Annotated[
+        Matte | None,
+        Setting("Which matte of a portrait photo is its mask.", default_text="portrait"),
     ] = None
     instances: Annotated[
         Path | None,
@@ -41,8 +45,9 @@ class RefineRequest:
     depths: Annotated[
         Path | None,
         Setting(
-            "Initial depth maps, paired by name as masks are; without, they are predicted.",
+            "Initial depth maps, paired by name as masks are.",
             metavar="PATH",
+            default_text="what portrait photos hold, else predicted",
         ),
     ] = None
     depth_kind: Annotated[
@@ -52,6 +57,13 @@ class RefineRequest:
     side: Annotated[SideChoice, Without(("weights",))] = field(default_factory=SideChoice)
     format: FormatSetting = "png"
     preview: PreviewSetting = False
+    embed: Annotated[
+        bool,
+        Setting(
+            "Also write copies of the photos (JPEG, HEIC) that hold the refined depth, to "
+            "DIR/embedded."
+        ),
+    ] = False
     weights: Annotated[str, Setting("Refinement weights.", metavar="NAME|FILE")] = DEFAULT_WEIGHTS
     settings: RefineSettings = field(default_factory=partial(RefineSettings, layers=False))
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import strips
+from maskdepth_cli.choices import Matte
+from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
+from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth, write_depth
 from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
+from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
+from maskdepth_cli.files.portraits.reading import read_matte
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
@@ -37,6 +42,7 @@ class Loaded:
     depth: InverseDepth | None = None  # None: not predicted yet
     mask: Mask | None = None
     instances: InstanceMap | Sequence[Mask] | None = None
+    within: WithinPhoto = field(default_factory=WithinPhoto)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class RefineWorker:
     decisive
         Weights and settings, noted in the manifest; the weights also in the files.
     predictor
-        Predicts the initial depth where the request names none.
+        Predicts the initial depth of photos that neither have nor hold one.
     photos
         How many the run is of: cores are divided among them.
     """
@@ -97,14 +103,20 @@ class RefineWorker:
         for path in job.paths("depth"):
             depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
             depth = match_size(depth, size, what="depth", path=path)
+        within = WithinPhoto()
+        if depth is None and not self._request.side.model:
+            within = depth_within(job.image, size, limit)
+            depth = within.depth
+        if self._request.embed:
+            check_embeddable(job.image, max_megapixels=limit)
         for path in job.paths("instances"):
             ids = read_instance_map(path, max_megapixels=limit)
             ids = match_size(ids, size, what="instances", path=path)
-            return Loaded(image, depth, instances=ids)
-        masks = _Masks(job.paths("mask"), size, limit)
+            return Loaded(image, depth, instances=ids, within=within)
+        masks = _Masks(job, size, self._request.matte or "portrait", limit)
         if len(masks) > 1:
-            return Loaded(image, depth, instances=masks)
-        return Loaded(image, depth, mask=masks[0])
+            return Loaded(image, depth, instances=masks, within=within)
+        return Loaded(image, depth, mask=masks[0], within=within)
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""
@@ -144,6 +156,8 @@ class RefineWorker:
             write_picture(self._folder / preview, _preview(result))
         if mask := job.output("mask"):
             write_mask(self._folder / mask, refined.mask)
+        if copy := job.output("embedded"):
+            self._embed(job, result, self._folder / copy)
         scales = {}
         for role in ("foreground", "background", "depth"):
             if place := job.output(role):
@@ -160,16 +174,31 @@ class RefineWorker:
             "scale": scales.pop("depth"),
             **({"layer_scales": scales} if scales else {}),
             **_change(result.initial, refined),
+            **({"within": within} if (within := result.loaded.within.facts) else {}),
             "made_with": self._decisive,
         }
+
+    def _embed(self, job: Job, result: Refined, target: Path) -> None:
+        data = embedded_copy(
+            job.image,
+            result.result.depth,
+            own=result.loaded.within.depth is not None,
+            max_megapixels=self._request.max_megapixels,
+        )
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(data)
 
 
 class _Masks(Sequence[Mask]):
     """Masks read when they are asked for: a photo may have a hundred, each as large as itself."""
 
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int], max_megapixels: float) -> None:
-        self._paths = paths
+    def __init__(
+        self, job: Job, size: tuple[int, int], matte: Matte, max_megapixels: float
+    ) -> None:
+        self._paths = job.paths("mask")
+        self._photo = job.image
         self._size = size
+        self._matte = matte
         self._limit = max_megapixels
 
     def __len__(self) -> int:
@@ -181,13 +210,21 @@ class _Masks(Sequence[Mask]):
     def __getitem__(self, index: slice) -> Sequence[Mask]: ...
     def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
         if isinstance(index, slice):
-            return _Masks(self._paths[index], self._size, self._limit)
+            return [self[i] for i in range(*index.indices(len(self)))]
         path = self._paths[index]
-        mask = read_mask(path, max_megapixels=self._limit)
+        if path == self._photo:
+            mask = read_matte(path, self._matte, max_megapixels=self._limit)
+        else:
+            mask = read_mask(path, max_megapixels=self._limit)
         return match_size(mask, self._size, what="mask", path=path)
 
 
 def _warning(refined: Refined) -> str:
+    """Return why the initial depth is written as it is, and what is wrong with the photo's own."""
+    return "; ".join(filter(None, (_untouched(refined), refined.loaded.within.warning)))
+
+
+def _untouched(refined: Refined) -> str:
     """Return why the initial depth is written as it is, empty where it was refined."""
     mask = refined.loaded.mask
     if mask is not None and mask.max() <= 0:

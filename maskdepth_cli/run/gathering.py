@@ -12,7 +12,14 @@ from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.atomic import check_writable, ignores_case
 from maskdepth_cli.files.images import image_size
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import IMAGE_SUFFIXES, MASK_SUFFIXES, find_inputs, pair
+from maskdepth_cli.files.pairing import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    InputFile,
+    Pairing,
+    find_inputs,
+    pair,
+)
 from maskdepth_cli.run.jobs import Job, Plan
 from maskdepth_cli.run.planning import Companion, Layout, plan_jobs
 
@@ -28,18 +35,36 @@ class Wanted:
     noun
         What messages call one of them.
     folder
-        Where they are: a folder, or a file for a single photo.
+        Where they are: a folder, or a file for a single photo; None: only within photos.
     suffixes
         Their extensions.
     several
         Whether a photo may have more than one.
+    within
+        Says why a photo that has no file does not hold it within itself; empty: it does.
     """
 
     role: str
     noun: str
-    folder: Path
+    folder: Path | None
     suffixes: Collection[str] = MASK_SUFFIXES
     several: bool = False
+    within: Callable[[Path], str] | None = None
+
+    def find(self, photos: Sequence[InputFile]) -> Companion:
+        """Look for it.
+
+        Raises
+        ------
+        UsageError
+            As `files.pairing.pair`.
+        """
+        pairing = Pairing({}, tuple(photos), (), {})
+        if self.folder is not None:
+            pairing = pair(photos, self.folder, self.suffixes)
+        look = self.within
+        within = {photo: look(photo.path) for photo in pairing.unpaired_inputs} if look else {}
+        return Companion(self.role, self.noun, self.folder, pairing, self.several, within)
 
 
 def gather(
@@ -82,21 +107,21 @@ def gather(
             raise UsageError(
                 f"{shown(target)} is an input and the target; choose another folder with --output"
             )
-    photos = find_inputs(inputs, exclude=[target, *(one.folder for one in wanted)])
+    folders = [one.folder for one in wanted if one.folder is not None]
+    photos = find_inputs(inputs, exclude=[target, *folders])
     if not photos:
         places = ", ".join(shown(place) for place in inputs)
         raise NothingToDoError(f"no photo in {places} ({' '.join(sorted(IMAGE_SUFFIXES))})")
-    companions = [
-        Companion(
-            one.role, one.noun, one.folder, pair(photos, one.folder, one.suffixes), one.several
-        )
-        for one in wanted
-    ]
+    companions = [one.find(photos) for one in wanted]
     ignore_case = False
-    if not dry_run and all(companion.pairing.paired for companion in companions):
+    if not dry_run and all(map(_found_any, companions)):
         check_writable(target)
         ignore_case = ignores_case(target)
     return plan_jobs(photos, companions, layout, target, ignore_case=ignore_case)
+
+
+def _found_any(companion: Companion) -> bool:
+    return bool(companion.pairing.paired) or "" in companion.within.values()
 
 
 def _same(target: Path, folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskdepth_cli.files.names import shown
@@ -20,7 +20,8 @@ class Layout:
     """Where outputs lie in the target folder.
 
     The map of `x/photo.jpg` is `x/photo.EXT`; its preview `previews/x/photo.png`; its layers
-    `layers/foreground/x/photo.EXT`, `layers/background/x/photo.EXT` and `layers/mask/x/photo.png`.
+    `layers/foreground/x/photo.EXT`, `layers/background/x/photo.EXT` and `layers/mask/x/photo.png`;
+    a copy of the photo with the map inside `embedded/x/photo.jpg`.
 
     Parameters
     ----------
@@ -30,15 +31,21 @@ class Layout:
         Whether these are written.
     role
         Role of the first output, the map itself.
+    embedded
+        Whether a copy of the photo with the map inside is written.
     """
 
     extension: str
     layers: bool = False
     preview: bool = False
     role: str = "depth"
+    embedded: bool = False
 
-    def outputs(self, name: Path) -> tuple[tuple[str, str], ...]:
-        """Return role and relative path of each output of a photo; `name` has no extension."""
+    def outputs(self, name: Path, suffix: str = "") -> tuple[tuple[str, str], ...]:
+        """Return role and relative path of each output of a photo.
+
+        `name` has no extension; `suffix` is the photo's own.
+        """
         place = name.as_posix()
         found = [(self.role, f"{place}.{self.extension}")]
         if self.layers:
@@ -47,6 +54,8 @@ class Layout:
             found.append(("mask", f"layers/mask/{place}.png"))
         if self.preview:
             found.append(("preview", f"previews/{place}.png"))
+        if self.embedded:
+            found.append(("embedded", f"embedded/{place}{suffix}"))
         return tuple(found)
 
 
@@ -66,13 +75,16 @@ class Companion:
         What `files.pairing.pair` found there.
     several
         Whether a photo may have more than one.
+    within
+        Why a photo without a file does not hold it within itself; an empty reason: it does.
     """
 
     role: str
     noun: str
-    folder: Path
+    folder: Path | None
     pairing: Pairing
     several: bool = False
+    within: Mapping[InputFile, str] = field(default_factory=dict)
 
     def inputs(self, photo: InputFile) -> tuple[tuple[str, Path], ...] | str:
         """Return role and path of each file of a photo, or the reason why there is none."""
@@ -81,8 +93,11 @@ class Companion:
             names = ", ".join(shown(path) for path in candidates)
             return f"several files may be its {self.noun}: {names}; keep one"
         files = self.pairing.paired.get(photo, ())
+        if not files and self.within.get(photo) == "":
+            return ((self.role, photo.path),)
         if not files:
-            return f"no {self.noun} for it in {shown(self.folder)}"
+            missing = [f"no {self.noun} for it in {shown(self.folder)}"] if self.folder else []
+            return ", and ".join([*missing, *filter(None, [self.within.get(photo)])])
         if len(files) == 1:
             return ((self.role, files[0]),)
         if not self.several:
@@ -126,7 +141,7 @@ def plan_jobs(
     for photo in photos:
         made: Job | str = "another photo has the same name"
         if photo not in clashes:
-            made = _job(photo, companions, layout.outputs(names[photo]))
+            made = _job(photo, companions, layout.outputs(names[photo], photo.path.suffix))
         if isinstance(made, Job):
             made = _overlap(made, target, read, owners, ignore_case) or made
         if isinstance(made, Job):
@@ -170,4 +185,5 @@ def _notes(companions: Iterable[Companion]) -> Iterable[str]:
         for path in unused[:_NAMED]:
             yield f"no photo for the {companion.noun} {shown(path)}"
         if len(unused) > _NAMED:
-            yield f"no photo for {len(unused) - _NAMED} more files in {shown(companion.folder)}"
+            place = shown(companion.folder or "")
+            yield f"no photo for {len(unused) - _NAMED} more files in {place}"
