@@ -63,6 +63,8 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     if not (plan.jobs or request.masks or request.instances):
         reason = f"{plan.left_out[0].name}: {plan.left_out[0].reason}"
         raise UsageError(f"give either --masks or --instances ({reason})")
+    if source is not None and not request.side.model and all(map(_holds_depth, plan.jobs)):
+        source = None  # portrait photos all
     if source is not None:
         made_with["initial"] = request.side.decisive(source)
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
@@ -73,9 +75,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
         method = load_refiner(request.weights, **asdict(request.settings))
-        predictor = None
-        if source is not None and (request.side.model or not all(map(_holds_depth, plan.jobs))):
-            predictor = request.side.load(source, quiet=options.quiet)
+        predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
     return run(plan, make_worker, options, made_with, photo_pixels(request.max_megapixels))
