@@ -29,9 +29,7 @@ def folder(tmp_path):
 
 def test_a_portrait_photo_needs_neither_mask_nor_model(folder, tmp_path, refine):
     out = tmp_path / "out"
-    ended = refine(
-        folder / "portrait.jpg", "-o", out, "--format", "npy", "--embed", "--json"
-    )
+    ended = refine(folder / "portrait.jpg", "-o", out, "--format", "npy", "--embed", "--json")
     assert ended.code == ExitCode.OK
     assert "predict" not in ended.err
     assert "initial depth" not in ended.err
@@ -46,7 +44,7 @@ def test_a_portrait_photo_needs_neither_mask_nor_model(folder, tmp_path, refine)
     assert row["details"]["within"]["container"] == "MPO"
     assert row["details"]["within"]["accuracy"] == "absolute"
     embedded = read_embedded_depth(out / "embedded" / "portrait.jpg")
-    np.testing.assert_allclose(embedded, refined, atol=0.02 * np.ptp(refined))
+    np.testing.assert_allclose(embedded, refined, atol=0.03 * np.ptp(refined))
     again = refine(folder / "portrait.jpg", "-o", out, "--format", "npy", "--embed")
     assert "already" in again.err
 
@@ -71,3 +69,23 @@ def test_what_is_missing_is_said(folder, tmp_path, refine):
     ended = refine(folder, "-o", tmp_path / "hair", "--matte", "hair")
     assert ended.code == ExitCode.USAGE
     assert "give either --masks or --instances" in ended.err
+
+
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_heic_in_heic_out(tmp_path, refine, quarters):
+    pytest.importorskip("pillow_heif")
+    pictures = [
+        (CODES, built.DEPTH_URN, built.apple_depth(low=0.5, high=2.5)),
+        (MATTE, built.APPLE_URNS["portrait"], built.apple_matte()),
+    ]
+    (tmp_path / "IMG_0001.HEIC").write_bytes(built.heic(PHOTO, pictures, quarters))
+    out = tmp_path / "out"
+    ended = refine(tmp_path / "IMG_0001.HEIC", "-o", out, "--format", "npy", "--embed")
+    assert ended.code == ExitCode.OK
+    refined = np.load(out / "IMG_0001.npy")
+    assert refined.shape == np.rot90(CODES, quarters).shape
+    embedded = read_embedded_depth(out / "embedded" / "IMG_0001.HEIC")
+    np.testing.assert_allclose(embedded, refined, atol=0.03 * np.ptp(refined))
+    initial = np.rot90(0.5 + CODES / 255 * 2, quarters)
+    far = np.rot90(cv2.dilate(MATTE, np.ones((41, 41))), quarters) == 0
+    np.testing.assert_allclose(refined[far], initial[far], rtol=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries, png
-from maskdepth_cli.files.headers import check_size
+from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.portraits.scale import Scale
 
 Container: TypeAlias = Literal["HEIF", "MPO", "GDepth", "Dynamic Depth"]

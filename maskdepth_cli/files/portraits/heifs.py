@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from maskdepth_cli.choices import DepthKind
-from maskdepth_cli.files.headers import check_size
+from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.portraits import apple
 from maskdepth_cli.files.portraits.contents import Contents, Samples, StoredMap
 from maskdepth_cli.files.portraits.heif_boxes import Bytes, Items, read_items

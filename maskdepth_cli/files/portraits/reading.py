@@ -9,11 +9,12 @@ import numpy as np
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, Matte
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.headers import open_file, read_header, sniff
+from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.portraits.contents import Contents
 from maskdepth_cli.files.portraits.heifs import read_heif
 from maskdepth_cli.files.portraits.jpegs import read_jpeg
+from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.types import InverseDepth, Mask
 
 
@@ -39,7 +40,7 @@ def read_contents(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -
     """
     path = Path(path)
     with open_file(path) as stream:
-        format_name = sniff(stream)
+        format_name = sniff(stream, path)
         if format_name not in ("JPEG", "HEIF"):
             return None
         header, _ = read_header(stream, path, max_megapixels)
