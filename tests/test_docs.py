@@ -12,6 +12,7 @@ from pathlib import Path
 import command_server
 import cv2
 import numpy as np
+import portrait_files
 import pytest
 import trees
 
@@ -92,6 +93,10 @@ def folder(tmp_path):
         write(tmp_path / f"maps/{name}.png", inside.astype(np.uint8) * 3)
         write(tmp_path / f"depths/{name}.png", (blurred * 20000).astype(np.uint16))
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
+    scene, matte, codes = portrait_files.scene()
+    frames = [(codes, portrait_files.apple_depth()), (matte, portrait_files.apple_matte())]
+    (tmp_path / "portraits").mkdir()
+    (tmp_path / "portraits/person.jpg").write_bytes(portrait_files.mpo(scene, frames))
     trees.generic(tmp_path / "set")
     shutil.copytree(tmp_path / "set/depth", tmp_path / "set/initial")
     return tmp_path

@@ -24,8 +24,8 @@ def refine(request: RefineRequest, options: RunOptions = RunOptions(Path("refine
     """Sharpen depth maps along masks.
 
     Photos, masks and initial depth maps pair by name; without depth maps the
-    initial depth is predicted. Files that are finished are skipped when the
-    command is run again.
+    initial depth is predicted. Portrait photos of phones hold both themselves.
+    Files that are finished are skipped when the command is run again.
     """
     from maskdepth_cli.commands.refine import refine_files
 

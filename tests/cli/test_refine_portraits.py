@@ -45,8 +45,8 @@ def test_a_portrait_photo_needs_neither_mask_nor_model(folder, tmp_path, refine)
     assert row["details"]["within"]["accuracy"] == "absolute"
     embedded = read_embedded_depth(out / "embedded" / "portrait.jpg")
     np.testing.assert_allclose(embedded, refined, atol=0.03 * np.ptp(refined))
-    again = refine(folder / "portrait.jpg", "-o", out, "--format", "npy", "--embed")
-    assert "already" in again.err
+    again = refine(folder / "portrait.jpg", "-o", out, "--format", "npy", "--embed", "--json")
+    assert [row["status"] for row in again.rows.values()] == ["skipped"]
 
 
 def test_masks_and_prediction_complete_what_photos_lack(folder, tmp_path, refine):
