@@ -142,6 +142,22 @@ InputsSetting = Annotated[
         metavar="INPUTS...",
     ),
 ]
+MaskSuffixSetting = Annotated[
+    str,
+    Setting(
+        "How masks or instance maps are named: {name}_mask, {name}-removebg-preview, {name}/mask.",
+        metavar="PATTERN",
+        default_text="as the photo",
+    ),
+]
+DepthSuffixSetting = Annotated[
+    str,
+    Setting(
+        "How depth maps are named: {name}_depth, {name}-*, {name}/depth.exr.",
+        metavar="PATTERN",
+        default_text="as the photo",
+    ),
+]
 FormatSetting = Annotated[DepthFormat, Setting("File format of depth maps.")]
 PreviewSetting = Annotated[bool, Setting("Also write pictures to look at, to DIR/previews.")]
 MaxMegapixelsSetting = Annotated[

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maskdepth_cli.commands.portraits import holds_depth, matte_missing
+from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
+from maskdepth_cli.commands.wanted import wanted_by_refine
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import check_format
-from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.remote import Stage
-from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
+from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
@@ -56,7 +55,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     layout = Layout(
         request.format, request.settings.layers, request.preview, embedded=request.embed
     )
-    wanted = _wanted(request)
+    wanted = wanted_by_refine(request)
     made_with = _decisive(request, weights_id(request.weights))
     source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
@@ -90,30 +89,3 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     settings = decisive(request.settings)
     matte = {"matte": request.matte} if request.matte else {}
     return {"weights": weights, "depth_kind": request.depth_kind, **matte, **settings}
-
-
-def _wanted(request: RefineRequest) -> list[Wanted]:
-    """Return what every photo needs.
-
-    Raises
-    ------
-    UsageError
-        Masks and instance maps are both named, or what is said of the initial depth contradicts
-        itself.
-    """
-    if request.masks and request.instances:
-        raise UsageError("give either --masks or --instances")
-    if request.matte and request.instances:
-        raise UsageError("--matte chooses a mask, --instances gives maps; drop one")
-    if request.depths and request.side.model:
-        raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
-    if request.depths is None and request.depth_kind != "inverse":
-        raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
-    if request.instances:
-        masks = Wanted("instances", "instance map", request.instances)
-    else:
-        within = partial(matte_missing, name=request.matte or "portrait")
-        masks = Wanted("mask", "mask", request.masks, several=True, within=within)
-    if request.depths is None:
-        return [masks]
-    return [masks, Wanted("depth", "depth map", request.depths, DEPTH_SUFFIXES)]

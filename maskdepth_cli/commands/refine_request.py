@@ -11,8 +11,10 @@ from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.settings import (
+    DepthSuffixSetting,
     FormatSetting,
     InputsSetting,
+    MaskSuffixSetting,
     MaxMegapixelsSetting,
     PreviewSetting,
     Setting,
@@ -50,6 +52,8 @@ class RefineRequest:
             default_text="what portrait photos hold, else predicted",
         ),
     ] = None
+    mask_suffix: MaskSuffixSetting = ""
+    depth_suffix: DepthSuffixSetting = ""
     depth_kind: Annotated[
         DepthKind,
         Setting("What --depths holds: inverse (larger = nearer) or depth; not guessed."),

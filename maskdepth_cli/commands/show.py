@@ -11,12 +11,12 @@ import numpy as np
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.commands.show_request import ShowRequest
-from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
+from maskdepth_cli.commands.wanted import depth_maps, masks_or_instances
+from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.metrics.alignment import align, normalise_truth
 from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
@@ -68,17 +68,12 @@ def _wanted(request: ShowRequest) -> list[Wanted]:
     UsageError
         There are masks and instance maps.
     """
-    if request.masks and request.instances:
-        raise UsageError("give either --masks or --instances")
-    found = [Wanted("before", "depth map", request.before, DEPTH_SUFFIXES)]
+    found = [depth_maps("before", request.before, request.depth_suffix)]
     for index, folder in enumerate(request.afters, start=1):
-        found.append(Wanted(f"after/{index}", "depth map", folder, DEPTH_SUFFIXES))
-    if request.masks:
-        found.append(Wanted("mask", "mask", request.masks, several=True))
-    if request.instances:
-        found.append(Wanted("instances", "instance map", request.instances))
+        found.append(depth_maps(f"after/{index}", folder, option=""))
+    found += masks_or_instances(request.masks, request.instances, request.mask_suffix)
     if request.truth:
-        found.append(Wanted("truth", "true depth map", request.truth, DEPTH_SUFFIXES))
+        found.append(depth_maps("truth", request.truth, noun="true depth map", option=""))
     return found
 
 

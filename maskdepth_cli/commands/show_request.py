@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, Colormap, DepthKind
-from maskdepth_cli.settings import InputsSetting, MaxMegapixelsSetting, Setting
+from maskdepth_cli.settings import InputsSetting, MaskSuffixSetting, MaxMegapixelsSetting, Setting
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class ShowRequest:
     instances: Annotated[
         Path | None, Setting("Instance maps in place of masks.", metavar="PATH")
     ] = None
+    mask_suffix: MaskSuffixSetting = ""
+    depth_suffix: Annotated[
+        str,
+        Setting(
+            "How the depth maps of --before are named, as for refine.",
+            metavar="PATTERN",
+            default_text="as the photo",
+        ),
+    ] = ""
     truth: Annotated[
         Path | None,
         Setting(

@@ -11,28 +11,64 @@ from pathlib import Path
 from typing import BinaryIO
 
 from maskdepth_cli.errors import UsageError
+from maskdepth_cli.files.lists import parse_list
 from maskdepth_cli.files.names import shown
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 ) | {".pbm", ".pgm", ".ppm", ".pnm", ".heic", ".heif", ".avif", ".exr"}
+_LITTER = frozenset(
+    {
+        "@eadir",  # Synology: thumbnails and indices
+        "@tmp",
+        "#recycle",
+        "#snapshot",
+        "@recycle",  # QNAP
+        "@recently-snapshot",
+        "@__thumb",
+        "$recycle.bin",  # Windows
+        "system volume information",
+        "recycler",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "__macosx",  # of archives that macOS packed
+        "lost+found",
+    }
+)
+"""Names, in lower case, of what systems and network storage leave among people's files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, init=False)
 class InputFile:
-    """A photo to work on.
+    """A photo to work on; kept as text, since a run may have a million.
 
-    Attributes
+    Parameters
     ----------
-    path : Path
+    path
         Where it is.
-    relative : Path
+    relative
         Its place in the output tree and in the trees of masks and depth maps: below the folder
         that was named, or the file's own name.
     """
 
-    path: Path
-    relative: Path
+    location: str
+    name: str
+
+    def __init__(self, path: str | Path, relative: str | Path) -> None:
+        object.__setattr__(self, "location", str(path))
+        name = relative if isinstance(relative, str) else relative.as_posix()
+        object.__setattr__(self, "name", name)
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.location)
+
+    @property
+    def relative(self) -> Path:
+        """Its place in the trees."""
+        return Path(self.name)
 
 
 def find_inputs(
@@ -71,7 +107,7 @@ def find_inputs(
     found: dict[str, InputFile] = {}
     for argument in arguments:
         for entry in _expand(argument, stdin, suffixes, skip):
-            found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100 (keeps links)
+            found.setdefault(os.path.abspath(entry.location), entry)  # noqa: PTH100 (keeps links)
     return list(found.values())
 
 
@@ -102,28 +138,29 @@ def _expand(
     skip: frozenset[tuple[int, int]],
 ) -> Iterator[InputFile]:
     if argument == "-":
-        for line in _read_list(stdin or sys.stdin.buffer):
+        for line in parse_list((stdin or sys.stdin.buffer).read()):
             path = Path(line)
             if is_folder(path):
                 yield from _below(path, suffixes, skip)
-            else:
+            elif not any(map(is_litter, path.parts)):
                 yield InputFile(path, _listed_place(path))
         return
     path = Path(argument)
     if is_folder(path):
         yield from _below(path, suffixes, skip)
     elif _exists(path):
-        yield InputFile(path, Path(path.name))
+        yield InputFile(path, path.name)
     else:
         raise UsageError(f"{shown(path)}: no such file or folder")
 
 
-def _read_list(stream: BinaryIO) -> list[str]:
-    data = stream.read()
-    lines = (
-        data.split(b"\0") if b"\0" in data else [x.removesuffix(b"\r") for x in data.split(b"\n")]
-    )
-    return [os.fsdecode(line) for line in lines if line]
+def is_litter(name: str) -> bool:
+    """Tell whether a system or a network storage left a file or folder of this name.
+
+    Thumbnails, indices, recycle bins and ``._photo.jpg``, which holds what macOS knows of
+    ``photo.jpg`` besides its content.
+    """
+    return name.startswith("._") or name.lower() in _LITTER
 
 
 def _listed_place(path: Path) -> Path:
@@ -136,52 +173,89 @@ def _listed_place(path: Path) -> Path:
 def _below(
     root: Path, suffixes: Collection[str], skip: frozenset[tuple[int, int]]
 ) -> Iterator[InputFile]:
-    for path in walk(root, suffixes, skip):
-        yield InputFile(path, path.relative_to(root))
+    for place in listing(root, suffixes, skip):
+        yield InputFile(joined(root, place), place)
 
 
-def walk(
+def joined(root: str | Path, place: str) -> str:
+    """Return the path of a place below a folder, as `Path` writes it."""
+    start = str(root)
+    if not place or start == ".":
+        return place or start
+    return f"{start}{place}" if start.endswith(os.sep) else f"{start}{os.sep}{place}"
+
+
+def listing(
     root: Path, suffixes: Collection[str], skip: frozenset[tuple[int, int]] = frozenset()
-) -> list[Path]:
-    """List the files below `root` with one of the suffixes, sorted; hidden ones are left out.
+) -> list[str]:
+    """List the places below `root` of files with one of the suffixes, sorted part by part.
 
-    Linked folders are entered after the real ones and no folder is entered twice, so that loops
-    end and a folder that is reachable by its real path is listed there. A folder that cannot be
-    searched is listed itself: whoever reads it reports it, and the others go on.
+    Hidden files and folders and `is_litter` are left out. Linked folders are entered after the
+    real ones and no folder is entered twice, so that loops end and a folder that is reachable by
+    its real path is listed there. A folder that cannot be searched is listed itself: whoever reads
+    it reports it, and the others go on.
+
+    Parameters
+    ----------
+    root : Path
+        A folder.
+    suffixes : collection of str
+        Extensions, in lower case.
+    skip : frozenset of tuple
+        Device and inode of folders that are not entered.
+
+    Returns
+    -------
+    list of str
+        Paths below `root`, with `/`.
 
     Raises
     ------
     UsageError
         If `root` itself cannot be searched.
     """
-    files: list[Path] = []
+    files: list[str] = []
     entered = set(skip) - {_identity(root)}
-    pending: list[Path] = [root]
-    linked: list[Path] = []
+    pending: list[str] = [""]
+    linked: list[str] = []
     while pending or linked:
-        folder = pending.pop() if pending else linked.pop(0)
+        place = pending.pop() if pending else linked.pop(0)
+        folder = joined(root, place)
         key = _identity(folder)
         if key is None or key in entered:
             continue
         entered.add(key)
         entries = _entries(folder)
-        if entries is None and folder == root:
+        if entries is None and not place:
             raise UsageError(f"{shown(root)}: this folder cannot be searched")
         if entries is None:
-            files.append(folder)
+            files.append(place)
             continue
         for entry in entries:
-            path = folder / entry.name
-            if entry.name.startswith("."):
+            name = entry.name
+            if name.startswith(".") or is_litter(name):
                 continue
+            below = f"{place}/{name}" if place else name
             if _is_folder(entry):
-                (linked if entry.is_symlink() else pending).append(path)
-            elif path.suffix.lower() in suffixes:
-                files.append(path)
-    return sorted(files, key=lambda path: path.relative_to(root).parts)
+                (linked if entry.is_symlink() else pending).append(below)
+            elif suffix(name).lower() in suffixes:
+                files.append(below)
+    return sorted(files, key=lambda one: one.split("/"))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]] | None:
+def suffix(place: str) -> str:
+    """Return the extension of a path with `/`, as `Path.suffix` does."""
+    dot, start = place.rfind("."), place.rfind("/") + 1
+    return place[dot:] if place[start : max(dot, 0)].strip(".") and dot < len(place) - 1 else ""
+
+
+def without_suffix(place: str) -> str:
+    """Return a path with `/` without its extension."""
+    end = suffix(place)
+    return place[: -len(end)] if end else place
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]] | None:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -196,9 +270,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _identity(folder: str | Path) -> tuple[int, int] | None:
     try:
-        status = folder.stat()
+        status = os.stat(folder)  # noqa: PTH116 (called for every folder)
     except OSError:
         return None
     return status.st_dev, status.st_ino

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from maskdepth_cli.errors import UsageError
@@ -16,24 +16,68 @@ from maskdepth_cli.files.finding import (
     find_inputs,
     is_file,
     is_folder,
-    walk,
+    joined,
+    listing,
+    without_suffix,
 )
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.patterns import SAME_NAME, NamePattern, composed
 
 __all__ = [
     "DEPTH_SUFFIXES",
     "IMAGE_SUFFIXES",
     "MASK_SUFFIXES",
     "InputFile",
+    "NamePattern",
+    "OutputNames",
     "Pairing",
+    "Paths",
     "find_inputs",
     "natural_order",
     "output_names",
     "pair",
+    "texts_of",
 ]
 
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
 DEPTH_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".pfm", ".exr"}
+
+
+class Paths(Mapping[InputFile, tuple[Path, ...]]):
+    """Files of photos, kept as text below one folder: there may be a million."""
+
+    def __init__(self, root: str, places: Mapping[InputFile, tuple[str, ...]]) -> None:
+        self._root = root
+        self._places = places
+
+    def __getitem__(self, photo: InputFile) -> tuple[Path, ...]:
+        return tuple(Path(text) for text in self.texts(photo))
+
+    def __iter__(self) -> Iterator[InputFile]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def texts(self, photo: InputFile) -> tuple[str, ...]:
+        """Return the files of a photo, as text."""
+        return tuple(joined(self._root, place) for place in self._places[photo])
+
+
+class OutputNames(Mapping[InputFile, Path]):
+    """Output paths of photos, kept as text."""
+
+    def __init__(self, texts: Mapping[InputFile, str]) -> None:
+        self.texts = texts
+
+    def __getitem__(self, photo: InputFile) -> Path:
+        return Path(self.texts[photo])
+
+    def __iter__(self) -> Iterator[InputFile]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 @dataclass(frozen=True)
@@ -42,7 +86,7 @@ class Pairing:
 
     Attributes
     ----------
-    paired : dict of InputFile to tuple of Path
+    paired : mapping of InputFile to tuple of Path
         The files of each photo, in natural order of their names; never an empty tuple.
     unpaired_inputs : tuple of InputFile
         Photos without a file.
@@ -50,31 +94,50 @@ class Pairing:
         Files that belong to no photo.
     ambiguous : dict of InputFile to tuple of Path
         Photos with several candidates of which none is preferred.
+    shared : dict of Path to tuple of InputFile
+        Files that are paired with several photos, which differ by extension only.
+    leftovers : tuple of str
+        Where photos are without a file: the places of all files below the folder that are nobody's,
+        the photos themselves included.
     """
 
-    paired: dict[InputFile, tuple[Path, ...]]
+    paired: Mapping[InputFile, tuple[Path, ...]]
     unpaired_inputs: tuple[InputFile, ...]
     unused_files: tuple[Path, ...]
-    ambiguous: dict[InputFile, tuple[Path, ...]]
+    ambiguous: Mapping[InputFile, tuple[Path, ...]]
+    shared: Mapping[Path, tuple[InputFile, ...]] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
+
+
+def texts_of(paths: Mapping[InputFile, tuple[Path, ...]], photo: InputFile) -> tuple[str, ...]:
+    """Return the files of a photo as text, none where it has none."""
+    if photo not in paths:
+        return ()
+    return paths.texts(photo) if isinstance(paths, Paths) else tuple(map(str, paths[photo]))
 
 
 def pair(
     inputs: Sequence[InputFile],
     folder_or_file: str | Path,
     suffixes: Collection[str] = MASK_SUFFIXES,
+    pattern: NamePattern = SAME_NAME,
+    word: str = "mask",
 ) -> Pairing:
     """Find the mask(s) or the depth map of each photo.
 
     For the photo ``x/photo.jpg`` the first of these places that exists counts:
 
-    1. ``x/photo.jpg.*`` or files in the folder ``x/photo.jpg/``,
+    1. ``x/photo.jpg.*`` or files in the folder ``x/photo.jpg/``; then ``x/photo.jpg.mask.*``,
     2. ``x/photo.*`` or files in the folder ``x/photo/``,
     3. if no photo of a subfolder has its file in 1 or 2: ``photo.jpg.*``, then ``photo.*``, at the
        top, as long as no other photo has the same name.
 
-    Several files in one folder are several masks of the photo. Several files at one place that
-    differ by extension only, or a file beside a folder, are ambiguous. Files that are the exact
-    partner of one photo are no part of another's folder. Unicode forms of a name are equal.
+    With a pattern, the names of files and folders are those that it gives. Several files in one
+    folder, or that one pattern's ``*`` gives, are several masks of the photo. Several files at one
+    place that differ by extension only, or a file beside a folder, are ambiguous. A file that has
+    the name of two photos, but for their extensions, is both photos'. Files that are the exact
+    partner of one photo are no part of another's folder, and a photo is never another photo's mask.
+    Unicode forms of a name are equal.
 
     Parameters
     ----------
@@ -84,6 +147,10 @@ def pair(
         The folder to search; or one file, if there is one photo.
     suffixes : collection of str
         Extensions, in lower case, that count.
+    pattern : NamePattern
+        How files are named.
+    word : str
+        What may stand between a photo's whole name and the extension.
 
     Raises
     ------
@@ -97,83 +164,125 @@ def pair(
         return Pairing({photo: (root,) for photo in inputs}, (), () if inputs else (root,), {})
     if not is_folder(root):
         raise UsageError(f"{shown(root)}: no such file or folder")
-    places = _Places.of(walk(root, suffixes), root, inputs)
-    answers = {photo: places.exact(photo) for photo in inputs}
-    nested = [photo for photo in inputs if len(photo.relative.parts) > 1]
+    photos = _photos_in(root, inputs)
+    listed = listing(root, suffixes)
+    found = [place for place in listed if place not in photos] if photos else listed
+    places = _Places(found, inputs, pattern, word)
+    answers = {photo: places.exact(photo.name) for photo in inputs}
+    nested = [photo for photo in inputs if "/" in photo.name]
     if nested and not any(answers[photo] for photo in nested):
-        names = Counter(photo.relative.stem for photo in inputs)
-        answers |= {p: places.at_top(p) for p in nested if names[p.relative.stem] == 1}
-    return _sort_out(answers, places)
+        names = Counter(_last(without_suffix(photo.name)) for photo in inputs)
+        for photo in nested:
+            if names[_last(without_suffix(photo.name))] == 1:
+                answers[photo] = places.exact(_last(photo.name))
+    return _sort_out(answers, places, str(root), listed)
 
 
-@dataclass(frozen=True)
+def _photos_in(root: Path, inputs: Sequence[InputFile]) -> set[str]:
+    """Return the places below `root` that are photos themselves."""
+    start = os.path.join(os.path.abspath(root), "")  # noqa: PTH100, PTH118 (keeps links, is fast)
+    absolute = (os.path.abspath(photo.location) for photo in inputs)  # noqa: PTH100
+    return {path[len(start) :].replace(os.sep, "/") for path in absolute if path.startswith(start)}
+
+
 class _Places:
-    files: dict[str, tuple[Path, ...]]  # relative path without extension -> files there
-    folders: dict[str, tuple[Path, ...]]  # relative folder -> files directly in it
+    """The files of a folder by the photo that their name says, and by their folder."""
 
-    @classmethod
-    def of(cls, found: Sequence[Path], root: Path, inputs: Sequence[InputFile]) -> _Places:
-        files: dict[str, list[Path]] = defaultdict(list)
-        folders: dict[str, list[Path]] = defaultdict(list)
-        partners = {key for photo in inputs for key in _keys(photo.relative)}
-        for path in found:
-            place = path.relative_to(root)
-            key = _key(place.with_suffix(""))
-            files[key].append(path)
-            if key not in partners and len(place.parts) > 1:
-                folders[_key(place.parent)].append(path)
-        return cls(
-            {key: tuple(paths) for key, paths in files.items()},
-            {key: tuple(sorted(paths, key=natural_order)) for key, paths in folders.items()},
+    def __init__(
+        self,
+        found: Sequence[str],
+        inputs: Sequence[InputFile],
+        pattern: NamePattern,
+        word: str,
+    ) -> None:
+        self._word = word
+        self._wild = pattern.wild
+        self.files: dict[str, list[str]] = defaultdict(list)
+        self.folders: dict[str, list[str]] = defaultdict(list)
+        partners = {key for photo in inputs for key in self._keys(photo.name)}
+        for place in found:
+            key = self._photo_of(place, pattern, partners)
+            folder = composed(place.rpartition("/")[0])
+            if key is not None:
+                self.files[key].append(place)
+            owner = None
+            if folder and key not in partners:
+                owner = pattern.photo_of(folder, partners)
+            if owner is not None:
+                self.folders[owner].append(place)
+
+    @staticmethod
+    def _photo_of(place: str, pattern: NamePattern, partners: set[str]) -> str | None:
+        return (
+            pattern.photo_of(composed(without_suffix(place)), partners)
+            if pattern.counts(place)
+            else None
         )
 
-    def exact(self, photo: InputFile) -> list[tuple[Path, ...]]:
-        return self._first(_keys(photo.relative), photo)
+    def _keys(self, name: str) -> tuple[str, str, str]:
+        full = composed(name)
+        return full, f"{full}.{self._word}", composed(without_suffix(name))
 
-    def at_top(self, photo: InputFile) -> list[tuple[Path, ...]]:
-        return self._first(_keys(Path(photo.relative.name)), photo)
-
-    def _first(self, keys: Iterable[str], photo: InputFile) -> list[tuple[Path, ...]]:
+    def exact(self, name: str) -> list[tuple[str, ...]]:
         """Return the alternatives at the first place that has any: one is an answer."""
-        for key in keys:
-            single = [(path,) for path in self.files.get(key, ()) if path != photo.path]
-            several = [self.folders[key]] if key in self.folders else []
-            if single or several:
-                return single + several
+        for key in self._keys(name):
+            found = self._alternatives(self.files.get(key, ()))
+            if key in self.folders:
+                found.append(tuple(sorted(self.folders[key], key=natural_order)))
+            if found:
+                return found
         return []
 
+    def _alternatives(self, places: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return one answer of all files whose names a ``*`` tells apart, else each for itself."""
+        if self._wild and len({without_suffix(place) for place in places}) == len(places) > 1:
+            return [tuple(sorted(places, key=natural_order))]
+        return [(place,) for place in places]
 
-def _sort_out(answers: dict[InputFile, list[tuple[Path, ...]]], places: _Places) -> Pairing:
+
+def _sort_out(
+    answers: dict[InputFile, list[tuple[str, ...]]],
+    places: _Places,
+    root: str,
+    listed: Sequence[str],
+) -> Pairing:
     paired = {photo: found[0] for photo, found in answers.items() if len(found) == 1}
     ambiguous = {
         photo: tuple(path for group in found for path in group)
         for photo, found in answers.items()
         if len(found) > 1
     }
-    used = {path for paths in (*paired.values(), *ambiguous.values()) for path in paths}
-    unused = (path for paths in places.files.values() for path in paths if path not in used)
+    owners: dict[str, list[InputFile]] = defaultdict(list)
+    for photo, found in paired.items():
+        owners[found[0]].append(photo)
+    groups = (*paired.values(), *ambiguous.values())
+    used = {place for group in groups for place in group}
+    all_files = (*places.files.values(), *places.folders.values())
+    unused = sorted({place for group in all_files for place in group if place not in used})
     unpaired = tuple(photo for photo, found in answers.items() if not found)
-    return Pairing(paired, unpaired, tuple(sorted(unused)), ambiguous)
+    return Pairing(
+        Paths(root, paired),
+        unpaired,
+        tuple(Path(joined(root, place)) for place in unused),
+        Paths(root, ambiguous),
+        {Path(joined(root, p)): tuple(those) for p, those in owners.items() if len(those) > 1},
+        tuple(place for place in listed if place not in used) if unpaired else (),
+    )
 
 
-def _keys(relative: Path) -> tuple[str, str]:
-    return _key(relative), _key(relative.with_suffix(""))
+def _last(place: str) -> str:
+    return place.rpartition("/")[2]
 
 
-def _key(relative: PurePath) -> str:
-    # macOS hands out decomposed accents, other systems composed ones.
-    return unicodedata.normalize("NFC", relative.as_posix())
-
-
-def natural_order(path: PurePath) -> tuple[tuple[int, str], ...]:
+def natural_order(path: str | PurePath) -> tuple[tuple[int, str], ...]:
     """Return a sort key that puts 2.png before 10.png."""
-    parts = re.split(r"(\d+)", path.name)
+    parts = re.split(r"(\d+)", _last(path) if isinstance(path, str) else path.name)
     return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)
 
 
 def output_names(
-    inputs: Sequence[InputFile], *, ignore_case: bool = False
-) -> tuple[dict[InputFile, Path], tuple[InputFile, ...]]:
+    inputs: Iterable[InputFile], *, ignore_case: bool = False
+) -> tuple[OutputNames, tuple[InputFile, ...]]:
     """Give each photo its place in the output tree, without an extension.
 
     ``x/photo.jpg`` becomes ``x/photo``. Photos that differ by extension only keep it:
@@ -189,18 +298,18 @@ def output_names(
 
     Returns
     -------
-    names : dict of InputFile to Path
+    names : mapping of InputFile to Path
         The relative output path of each photo; all different.
     clashing : tuple of InputFile
         Photos that cannot be told apart by their relative path: they are not in `names`.
     """
 
-    def fold(path: Path) -> str:
-        return _key(path).casefold() if ignore_case else _key(path)
+    def fold(place: str) -> str:
+        return composed(place).casefold() if ignore_case else composed(place)
 
-    short = {photo: photo.relative.with_suffix("") for photo in inputs}
+    short = {photo: without_suffix(photo.name) for photo in inputs}
     uses = Counter(map(fold, short.values()))
-    names = {p: s if uses[fold(s)] == 1 else p.relative for p, s in short.items()}
+    names = {p: s if uses[fold(s)] == 1 else p.name for p, s in short.items()}
     uses = Counter(map(fold, names.values()))
     clashing = tuple(photo for photo, name in names.items() if uses[fold(name)] > 1)
-    return {p: name for p, name in names.items() if uses[fold(name)] == 1}, clashing
+    return OutputNames({p: n for p, n in names.items() if uses[fold(n)] == 1}), clashing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,20 @@ from pathlib import Path
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.atomic import check_writable, ignores_case
+from maskdepth_cli.files.finding import without_suffix
 from maskdepth_cli.files.images import image_size
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.near import Search, why_unpaired
 from maskdepth_cli.files.pairing import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
     InputFile,
+    NamePattern,
     Pairing,
     find_inputs,
     pair,
 )
+from maskdepth_cli.files.patterns import SAME_NAME, composed
 from maskdepth_cli.run.jobs import Job, Plan
 from maskdepth_cli.run.planning import Companion, Layout, plan_jobs
 
@@ -35,11 +40,17 @@ class Wanted:
     noun
         What messages call one of them.
     folder
-        Where they are: a folder, or a file for a single photo; None: only within photos.
+        Where they are: a folder, or a file for a single photo; None: within the photos only.
     suffixes
         Their extensions.
     several
         Whether a photo may have more than one.
+    names
+        How they are named, see `files.patterns.NamePattern`; empty: as the photos are.
+    option
+        The option that takes such names; empty where there is none.
+    word
+        What tools call such a file.
     within
         Says why a photo that has no file does not hold it within itself; empty: it does.
     """
@@ -49,22 +60,50 @@ class Wanted:
     folder: Path | None
     suffixes: Collection[str] = MASK_SUFFIXES
     several: bool = False
+    names: str = ""
+    option: str = ""
+    word: str = "mask"
     within: Callable[[Path], str] | None = None
 
+    @property
+    def pattern(self) -> NamePattern:
+        """How they are named.
+
+        Raises
+        ------
+        UsageError
+            `names` is no pattern.
+        """
+        return NamePattern(self.names, self.suffixes) if self.names else SAME_NAME
+
     def find(self, photos: Sequence[InputFile]) -> Companion:
-        """Look for it.
+        """Look for the files of photos, and for the reason where some have none.
 
         Raises
         ------
         UsageError
             As `files.pairing.pair`.
         """
-        pairing = Pairing({}, tuple(photos), (), {})
+        found, hint = Pairing({}, tuple(photos), (), {}), ""
         if self.folder is not None:
-            pairing = pair(photos, self.folder, self.suffixes)
+            found = pair(photos, self.folder, self.suffixes, self.pattern, self.word)
         look = self.within
-        within = {photo: look(photo.path) for photo in pairing.unpaired_inputs} if look else {}
-        return Companion(self.role, self.noun, self.folder, pairing, self.several, within)
+        within = {photo: look(photo.path) for photo in found.unpaired_inputs} if look else {}
+        without = [photo for photo in found.unpaired_inputs if within.get(photo) != ""]
+        if self.folder is not None and without:
+            search = Search(self.folder, self.suffixes, self.pattern, self.word, self.option)
+            hint = why_unpaired(without, found.leftovers, search)
+        return Companion(
+            self.role,
+            self.noun,
+            self.folder,
+            found,
+            self.several,
+            within,
+            self.pattern,
+            self.option,
+            hint,
+        )
 
 
 def gather(
@@ -109,6 +148,7 @@ def gather(
             )
     folders = [one.folder for one in wanted if one.folder is not None]
     photos = find_inputs(inputs, exclude=[target, *folders])
+    photos = _without_partners(photos, wanted)
     if not photos:
         places = ", ".join(shown(place) for place in inputs)
         raise NothingToDoError(f"no photo in {places} ({' '.join(sorted(IMAGE_SUFFIXES))})")
@@ -122,6 +162,35 @@ def gather(
 
 def _found_any(companion: Companion) -> bool:
     return bool(companion.pairing.paired) or "" in companion.within.values()
+
+
+def _without_partners(photos: Sequence[InputFile], wanted: Sequence[Wanted]) -> list[InputFile]:
+    """Leave out files that by their names are masks or depth maps in the photos' own folders."""
+    named = [(one.folder, one.pattern) for one in wanted if one.names and one.folder]
+    if not named:
+        return list(photos)
+    stems = {composed(without_suffix(_place(photo))) for photo in photos}
+    folders = [(os.path.join(_absolute(root), ""), pattern) for root, pattern in named]  # noqa: PTH118
+
+    def partner(photo: InputFile) -> bool:
+        place = _place(photo)
+        stem = composed(without_suffix(place))
+        for folder, pattern in folders:
+            if place.startswith(folder) and pattern.counts(place):
+                owner = pattern.photo_of(stem, stems)
+                if owner not in (None, stem) and (owner in stems or not pattern.wild):
+                    return True
+        return False
+
+    return [photo for photo in photos if not partner(photo)]
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 (keeps links, and is fast)
+
+
+def _place(photo: InputFile) -> str:
+    return _absolute(photo.location).replace(os.sep, "/")
 
 
 def _same(target: Path, folder: Path) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Job:
-    """The work on one photo.
+    """The work on one photo; paths are kept as text, since a run may have a million.
 
     Parameters
     ----------
@@ -24,9 +25,35 @@ class Job:
     """
 
     name: str
-    image: Path
-    inputs: tuple[tuple[str, Path], ...]
+    photo: str
+    files: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
+
+    def __init__(
+        self,
+        name: str,
+        image: str | Path,
+        inputs: Sequence[tuple[str, str | Path]],
+        outputs: tuple[tuple[str, str], ...],
+    ) -> None:
+        files = tuple((role, str(path)) for role, path in inputs)
+        for field, value in (
+            ("name", name),
+            ("photo", str(image)),
+            ("files", files),
+            ("outputs", outputs),
+        ):
+            object.__setattr__(self, field, value)
+
+    @property
+    def image(self) -> Path:
+        """The photo."""
+        return Path(self.photo)
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Path], ...]:
+        """Role and file of everything else that is read."""
+        return tuple((role, Path(path)) for role, path in self.files)
 
     def sources(self) -> tuple[tuple[str, Path], ...]:
         """Return role and path of every file the job reads, the photo first."""
@@ -34,7 +61,7 @@ class Job:
 
     def paths(self, kind: str) -> list[Path]:
         """Return the input files whose role is `kind` or `kind/...`, in order."""
-        return [path for role, path in self.inputs if role.partition("/")[0] == kind]
+        return [Path(path) for role, path in self.files if role.partition("/")[0] == kind]
 
     def output(self, role: str) -> str | None:
         """Return the path relative to the target folder of one output, None where not asked for."""

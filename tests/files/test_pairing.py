@@ -15,6 +15,7 @@ from maskdepth_cli.errors import UsageError
 from maskdepth_cli.files.pairing import (
     DEPTH_SUFFIXES,
     InputFile,
+    NamePattern,
     Pairing,
     find_inputs,
     output_names,
@@ -96,6 +97,18 @@ class TestFindInputs:
         make(tmp_path, names)
         data = b"\0".join(os.fsencode(tmp_path / name) for name in names)
         assert relatives(find_inputs(["-"], stdin=io.BytesIO(data))) == names
+
+    def test_what_systems_leave_is_passed_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        litter = ["._a.jpg", "@eaDir/a.jpg/SYNOFILE_THUMB_M.jpg", "x/@eaDir/b.jpg/THUMB.jpg"]
+        litter += ["#recycle/old.jpg", "$RECYCLE.BIN/1.jpg", "__MACOSX/._a.jpg", "Thumbs.db"]
+        litter += ["x/@__thumb/b.jpg", "lost+found/1.png"]
+        make(tmp_path, ["a.jpg", "x/b.jpg", *litter])
+        monkeypatch.chdir(tmp_path)
+        assert relatives(find_inputs([str(tmp_path)])) == ["a.jpg", "x/b.jpg"]
+        listed = "\n".join([*litter, "x/b.jpg"]).encode()
+        assert relatives(find_inputs(["-"], stdin=io.BytesIO(listed))) == ["x/b.jpg"]
 
     def test_undecodable_names(self, tmp_path: Path) -> None:
         try:
@@ -230,6 +243,69 @@ class TestPair:
     def test_composed_and_decomposed_accents_are_one(self, tmp_path: Path) -> None:
         make(tmp_path, ["cafe\u0301.png"])
         assert len(pair(photos("caf\u00e9.jpg"), tmp_path).paired) == 1
+
+    def test_names_of_tools(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a_mask.png", "x/b_mask.png", "a_depth.png", "c_mask.png", "a.png"])
+        result = pair(photos("a.jpg", "x/b.jpg"), tmp_path, pattern=NamePattern("{name}_mask"))
+        assert summary(result, tmp_path) == {"a.jpg": ["a_mask.png"], "x/b.jpg": ["x/b_mask.png"]}
+        assert result.unused_files == (tmp_path / "c_mask.png",)
+
+    def test_flat_files_with_names_of_tools(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a_mask.png", "b.jpg_mask.png"])
+        pattern = NamePattern("{name}_mask")
+        result = pair(photos("x/a.jpg", "y/b.jpg"), tmp_path, pattern=pattern)
+        assert len(result.paired) == 2
+
+    def test_the_whole_name_with_a_word(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a.jpg.mask.png", "a.jpg.depth.png", "b.jpg.png", "b.png"])
+        inputs = photos("a.jpg", "b.jpg")
+        expected = {"a.jpg": ["a.jpg.mask.png"], "b.jpg": ["b.jpg.png"]}
+        assert summary(pair(inputs, tmp_path), tmp_path) == expected
+        depths = pair(inputs, tmp_path, DEPTH_SUFFIXES, word="depth")
+        assert summary(depths, tmp_path) == expected | {"a.jpg": ["a.jpg.depth.png"]}
+
+    def test_a_folder_for_each_photo(self, tmp_path: Path) -> None:
+        files = ["a/depth.exr", "a/depth_vis.png", "a/mask.png", "x/b/depth.exr", "x/b/image.jpg"]
+        make(tmp_path, files)
+        pattern = NamePattern("{name}/depth", DEPTH_SUFFIXES)
+        result = pair(photos("a.jpg", "x/b.jpg"), tmp_path, DEPTH_SUFFIXES, pattern)
+        assert summary(result, tmp_path) == {"a.jpg": ["a/depth.exr"], "x/b.jpg": ["x/b/depth.exr"]}
+        assert result.unused_files == ()
+
+    def test_several_masks_by_a_star(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a_10.png", "a_9.png", "ab_1.png", "a_b_1.png"])
+        inputs = photos("a.jpg", "a_b.jpg", "ab.jpg")
+        result = pair(inputs, tmp_path, pattern=NamePattern("{name}_*"))
+        assert summary(result, tmp_path) == {
+            "a.jpg": ["a_9.png", "a_10.png"],
+            "a_b.jpg": ["a_b_1.png"],
+            "ab.jpg": ["ab_1.png"],
+        }
+
+    def test_a_folder_of_masks_with_a_suffix(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a_masks/1.png", "a_masks/0.png", "a/2.png"])
+        result = pair(photos("a.jpg"), tmp_path, pattern=NamePattern("_masks"))
+        assert summary(result, tmp_path) == {"a.jpg": ["a_masks/0.png", "a_masks/1.png"]}
+
+    def test_two_photos_of_one_name_and_one_mask(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a.png", "b.png", "c.jpg.png", "c.png"])
+        inputs = photos("a.jpg", "a.tif", "b.jpg", "c.jpg", "c.tif")
+        result = pair(inputs, tmp_path)
+        assert summary(result, tmp_path) == {
+            "a.jpg": ["a.png"],
+            "a.tif": ["a.png"],
+            "b.jpg": ["b.png"],
+            "c.jpg": ["c.jpg.png"],
+            "c.tif": ["c.png"],
+        }
+        assert result.shared == {tmp_path / "a.png": (inputs[0], inputs[1])}
+
+    def test_a_photo_is_nobodys_mask(self, tmp_path: Path) -> None:
+        make(tmp_path, ["a.jpg", "a.png", "b.jpg", "b_mask.png"])
+        inputs = [InputFile(tmp_path / n, Path(n)) for n in ("a.jpg", "a.png", "b.jpg")]
+        assert pair(inputs, tmp_path).paired == {}
+        result = pair(inputs, tmp_path, pattern=NamePattern("_mask"))
+        assert summary(result, tmp_path) == {"b.jpg": ["b_mask.png"]}
 
 
 class TestOutputNames:

@@ -1,0 +1,68 @@
+"""What photos need beside themselves, from what was typed: masks, instance maps, depth maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from maskdepth_cli.commands.portraits import matte_missing
+from maskdepth_cli.commands.refine_request import RefineRequest
+from maskdepth_cli.errors import UsageError
+from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
+from maskdepth_cli.run.gathering import Wanted
+
+
+def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
+    """Return what every photo needs to be refined.
+
+    Raises
+    ------
+    UsageError
+        Masks and instance maps are both named, or what is said of the initial depth contradicts
+        itself.
+    """
+    if request.matte and request.instances:
+        raise UsageError("--matte chooses a mask, --instances gives maps; drop one")
+    if request.depths and request.side.model:
+        raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
+    if request.depths is None and request.depth_kind != "inverse":
+        raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
+    if request.depths is None and request.depth_suffix:
+        raise UsageError("--depth-suffix says how the files of --depths are named; give both")
+    found = masks_or_instances(request.masks, request.instances, request.mask_suffix)
+    if not request.instances:
+        within = partial(matte_missing, name=request.matte or "portrait")
+        masks = found[0] if found else Wanted("mask", "mask", None, several=True)
+        found = [replace(masks, within=within)]
+    if request.depths:
+        found.append(depth_maps("depth", request.depths, request.depth_suffix))
+    return found
+
+
+def masks_or_instances(masks: Path | None, instances: Path | None, names: str = "") -> list[Wanted]:
+    """Return that every photo needs masks or an instance map, where one of them is named.
+
+    Raises
+    ------
+    UsageError
+        Both are.
+    """
+    if masks and instances:
+        raise UsageError("give either --masks or --instances")
+    named = partial(Wanted, names=names, option="--mask-suffix")
+    if masks:
+        return [named("mask", "mask", masks, several=True)]
+    return [named("instances", "instance map", instances)] if instances else []
+
+
+def depth_maps(
+    role: str,
+    folder: Path,
+    names: str = "",
+    *,
+    noun: str = "depth map",
+    option: str = "--depth-suffix",
+) -> Wanted:
+    """Return that every photo needs a depth map."""
+    return Wanted(role, noun, folder, DEPTH_SUFFIXES, names=names, option=option, word="depth")
