@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo pictures test check faults format
+.PHONY: demo pictures test test-ray check faults format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
@@ -18,6 +18,9 @@ pictures: demo  ## draw the pictures in docs/ anew; the gallery's needs Chromium
 
 test: $(VENV)/.installed-test  ## install with the test tools, then pass the tests
 	$(BIN)/python -m pytest -q -n auto
+
+test-ray: $(VENV)-ray/.installed  ## install Ray beside the test tools, then kill its workers
+	$(VENV)-ray/bin/python -m pytest -q tests/run/test_cluster.py
 
 check: $(VENV)/.installed-test  ## formatting, lint, types, rooms, tests
 	$(BIN)/ruff format --check .
@@ -48,3 +51,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.torch
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.torch
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
 	@touch $(VENV)/.installed $@
+
+# Ray lies in an environment of its own, which sees the other one's packages.
+$(VENV)-ray/.installed: $(VENV)/.installed-test
+	$(BIN)/python -m venv $(VENV)-ray
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(VENV)-ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
+	$(VENV)-ray/bin/python -m pip install -q -c constraints.txt -e '.[ray]'
+	@touch $@

@@ -36,7 +36,7 @@ NOT_RUN = {
     r"maskdepth .*\bdemo/": "starts from what `make demo` wrote",
     r"rembg\b": "another program, which downloads its networks",
     r"git clone\b": "needs the network",
-    r"maskdepth .*--executor ray": "ray is not among the test tools; tests/run/test_cluster.py "
+    r"maskdepth .*--executor ray": "ray is installed by make test-ray alone; tests/run/test_cluster.py "
     "runs it where it is installed",
     r"maskdepth .*s3://": "needs a server; tests/cli/test_remote.py runs one",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
+from maskdepth_cli.extras import extra
 from maskdepth_cli.types import InstanceMap, InverseDepth
 
 TITLE = "derived from discontinuities of the true depth"
@@ -33,7 +34,8 @@ def masks_from_depth(depth: InverseDepth, threshold: float = 0.05) -> InstanceMa
         Regions from 1, the largest first; 0 where unknown. An object that touches the floor
         without a step in depth is one region with it.
     """
-    from scipy import sparse
+    sparse = extra("scipy.sparse", "evaluate", "making masks from depth")
+    csgraph = extra("scipy.sparse.csgraph", "evaluate", "making masks from depth")
 
     known = np.isfinite(depth)
     values = np.where(known, depth, np.nan).astype(np.float64)
@@ -45,7 +47,7 @@ def masks_from_depth(depth: InverseDepth, threshold: float = 0.05) -> InstanceMa
         pairs.append(np.stack([order[:-1][linked], order[1:][linked]]))
     first, second = np.concatenate(pairs, axis=1)
     graph = sparse.coo_array((np.ones(len(first), bool), (first, second)), (depth.size,) * 2)
-    _, labels = sparse.csgraph.connected_components(graph, directed=False)
+    _, labels = csgraph.connected_components(graph, directed=False)
     labels = labels.reshape(depth.shape)
     identities, counts = np.unique(labels[known], return_counts=True)
     ranks = np.zeros(labels.max() + 1, np.int32)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
-from maskdepth_cli.errors import InputFileError, UsageError
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.extras import extra
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.names import shown
@@ -71,8 +72,4 @@ def h5py() -> Any:
     UsageError
         It is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise UsageError("this data set needs h5py: pip install 'maskdepth[datasets]'") from error
-    return h5py
+    return extra("h5py", "datasets", "this data set")

@@ -18,6 +18,7 @@ from maskdepth_cli.evaluation.initial_depth import DepthMaps
 from maskdepth_cli.evaluation.methods import INITIAL, Method
 from maskdepth_cli.evaluation.scoring import EvaluationSettings, Row
 from maskdepth_cli.evaluation.workers import InitialWorker, MethodWorker, scores_of
+from maskdepth_cli.extras import extra
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
 from maskdepth_cli.run.manifest import DONE, Manifest
@@ -114,9 +115,13 @@ def evaluate(request: EvaluateRequest, options: RunOptions) -> tuple[Evaluation 
 
     Raises
     ------
+    UsageError
+        SciPy is not installed, or matplotlib where masks are to be degraded.
     NothingToDoError, WeightsError, OutputError
         As `runner.run`.
     """
+    for module in ("scipy.ndimage", *(("matplotlib.figure",) if request.degradations else ())):
+        extra(module, "evaluate", "evaluation")  # before hours of work
     stages = _Stages(request, options)
     complete = stages.initial() and all(
         stages.method(method, degradation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.extras import extra
 from maskdepth_cli.types import InverseDepth
 
 BoolArray = NDArray[np.bool_]
@@ -25,7 +26,7 @@ def fill_nearest(depth: InverseDepth, known: BoolArray) -> InverseDepth:
     (H, W) float32 array
         The input itself, as a copy, when nothing is known.
     """
-    from scipy import ndimage
+    ndimage = extra("scipy.ndimage", "evaluate", "filling from the nearest pixel")
 
     if not known.any() or known.all():
         return depth.copy()

@@ -1,9 +1,11 @@
-"""Canny edges as scikit-image finds them, vectorised: the metric needs no extra package."""
+"""Canny edges as scikit-image finds them, vectorised, without scikit-image."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskdepth_cli.extras import extra
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -41,7 +43,7 @@ def canny(
     Canny, "A Computational Approach To Edge Detection", TPAMI 1986; scikit-image,
     ``skimage/feature/_canny.py``.
     """
-    from scipy import ndimage
+    ndimage = extra("scipy.ndimage", "evaluate", "the boundary metric")
 
     smoothed, inner = _smooth(image, sigma, valid)
     down = ndimage.sobel(smoothed, axis=0)
@@ -58,7 +60,7 @@ def _smooth(
     image: NDArray[np.floating], sigma: float, valid: BoolArray | None
 ) -> tuple[FloatArray, BoolArray]:
     """Smooth without what is invalid or outside; the second array is where edges may lie."""
-    from scipy import ndimage
+    ndimage = extra("scipy.ndimage", "evaluate", "the boundary metric")
 
     known = np.ones(image.shape, bool) if valid is None else valid
     values = np.where(known, image, 0.0).astype(np.float64)

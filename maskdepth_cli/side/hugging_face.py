@@ -11,7 +11,7 @@ import numpy as np
 from maskdepth_cli.arrays import white
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.errors import UsageError, WeightsError
-from maskdepth_cli.networks.timm_import import import_timm
+from maskdepth_cli.networks.timm_import import mend_torchvision
 from maskdepth_cli.side.preprocessing import Preparation
 from maskdepth_cli.types import Photo
 from maskdepth_cli.weights.cache import HOME, cache_folder, is_offline
@@ -46,7 +46,7 @@ def load_hugging_face(
     offline = is_offline()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is imported
-    import_timm()  # transformers imports torchvision, too
+    mend_torchvision()  # which transformers imports
     try:
         import transformers
     except ImportError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskdepth_cli.errors import UsageError
+from maskdepth_cli.extras import extra
 from maskdepth_cli.files.atomic import atomic_write
 
 LOG, VALIDATION, TENSORBOARD = "log.csv", "validation.csv", "tensorboard"
@@ -108,8 +108,7 @@ def _cut(path: Path, iteration: int) -> None:
 
 
 def _writer(folder: Path, iteration: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UsageError("TensorBoard is not installed: pip install 'maskdepth[train]'") from error
+    extra("tensorboard", "train", "logging for TensorBoard")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=iteration + 1)

@@ -1,23 +1,23 @@
-"""Line charts as pictures, side by side with one scale; enough for a handful of curves."""
+"""Line charts as pictures, side by side with one scale, drawn by matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
-from PIL import ImageDraw, ImageFont
 
-Point = tuple[float, float]
+from maskdepth_cli.extras import extra
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-INK, GRID, PAPER = "#333333", "#DDDDDD", "#FFFFFF"
-WIDTH, HEIGHT = 340, 260  # of one chart's plotting area
+INK, GRID = "#333333", "#DDDDDD"
+WIDTH, HEIGHT = 340, 260  # of one chart's plotting area, in pixels
 LEFT, GAP, TOP, BOTTOM, LINE = 76, 28, 64, 56, 22
-SCALE = 2  # everything is drawn this much larger, then reduced: smooth lines
+DPI = 100
+MARGIN = 0.08  # of the range of values, above and below
 
 
 @dataclass(frozen=True)
@@ -58,91 +58,61 @@ def draw_charts(title: str, charts: Sequence[Chart], level_label: str = "") -> N
     -------
     ndarray
         RGB (H, W, 3), uint8.
+
+    Raises
+    ------
+    UsageError
+        matplotlib is not installed.
     """
+    agg = extra("matplotlib.backends.backend_agg", "evaluate", "drawing charts")
     names = list(dict.fromkeys(name for chart in charts for name in chart.series))
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
-    entries = [*((name, colors[name]) for name in names)]
-    if level_label:
-        entries.append((level_label, INK))
     width = LEFT + len(charts) * (WIDTH + GAP)
-    height = TOP + HEIGHT + BOTTOM + LINE * len(entries)
-    canvas = PILImage.new("RGB", (width * SCALE, height * SCALE), PAPER)
-    pen = _Pen(canvas)
-    low, high = _range(charts)
-    pen.text((LEFT, 18), title, size=16)
+    height = TOP + HEIGHT + BOTTOM + LINE * (len(names) + bool(level_label))
+    figure = extra("matplotlib.figure", "evaluate", "drawing charts").Figure(
+        figsize=(width / DPI, height / DPI), dpi=DPI
+    )
+    figure.text(LEFT / width, 1 - 18 / height, title, va="center", fontsize=11, color=INK)
+    limits = _limits(charts)
     for index, chart in enumerate(charts):
-        _draw_chart(pen, chart, LEFT + index * (WIDTH + GAP), (low, high), colors, index == 0)
-    for row, (name, color) in enumerate(entries):
-        y = TOP + HEIGHT + BOTTOM + LINE * row
-        dashed = name == level_label and row == len(names)
-        pen.line([(LEFT, y), (LEFT + 30, y)], color, 2, dashed=dashed)
-        pen.text((LEFT + 38, y), name)
-    return np.asarray(canvas.resize((width, height), PILImage.Resampling.LANCZOS), dtype=np.uint8)
+        left, bottom = LEFT + index * (WIDTH + GAP), height - TOP - HEIGHT
+        axes = figure.add_axes((left / width, bottom / height, WIDTH / width, HEIGHT / height))
+        _draw_chart(axes, chart, colors, level_label)
+        axes.set_ylim(limits)
+        axes.tick_params(labelleft=index == 0)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="lower left",
+        bbox_to_anchor=(LEFT / width, 0),
+        frameon=False,
+        labelcolor=INK,
+    )
+    canvas = agg.FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def _draw_chart(
-    pen: _Pen,
-    chart: Chart,
-    left: float,
-    limits: Point,
-    colors: Mapping[str, str],
-    labelled: bool,
-) -> None:
-    low, high = limits
-
-    def place(x: float, y: float) -> Point:
-        across = (x + 0.5) / len(chart.ticks)
-        return left + across * WIDTH, TOP + HEIGHT * (high - y) / (high - low)
-
-    for value in _ticks(low, high):
-        y = place(0, value)[1]
-        pen.line([(left, y), (left + WIDTH, y)], GRID, 1)
-        if labelled:
-            pen.text((left - 8, y), f"{value:.4g}", anchor="rm")
-    pen.text((left + WIDTH / 2, TOP - 14), chart.title, anchor="mm")
-    for x, tick in enumerate(chart.ticks):
-        pen.text((place(x, low)[0], TOP + HEIGHT + 16), tick, anchor="mm")
-    pen.line([(left, TOP), (left, TOP + HEIGHT), (left + WIDTH, TOP + HEIGHT)], INK, 1)
-    if chart.level is not None and np.isfinite(chart.level):
-        y = place(0, chart.level)[1]
-        pen.line([(left, y), (left + WIDTH, y)], INK, 1.5, dashed=True)
-    for name, values in chart.series.items():
-        points = [place(x, y) for x, y in enumerate(values) if np.isfinite(y)]
-        pen.line(points, colors[name], 2)
-        for point in points:
-            pen.dot(point, colors[name])
+def _draw_chart(axes: Any, chart: Chart, colors: Mapping[str, str], level_label: str) -> None:
+    """Draw one chart on matplotlib's axes."""
+    places = np.arange(len(chart.ticks))
+    for name, color in colors.items():
+        values = np.asarray(chart.series.get(name, [np.nan] * len(places)), np.float64)
+        values = np.where(np.isfinite(values), values, np.nan)
+        known = np.isfinite(values)  # without the others the line goes on
+        axes.plot(places[known], values[known], color=color, marker="o", markersize=5, label=name)
+    if level_label:
+        level = np.nan if chart.level is None else chart.level
+        axes.axhline(level, color=INK, linewidth=1.5, linestyle="--", label=level_label)
+    axes.set_title(chart.title, fontsize=10, color=INK)
+    axes.set_xticks(places, chart.ticks)
+    axes.set_xlim(-0.5, len(places) - 0.5)
+    axes.grid(axis="y", color=GRID)
+    axes.set_axisbelow(True)
+    axes.tick_params(color=INK, labelcolor=INK, labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
-class _Pen:
-    """Draws in the picture's final units."""
-
-    def __init__(self, canvas: PILImage.Image) -> None:
-        self._draw = ImageDraw.Draw(canvas)
-
-    def line(
-        self, points: Sequence[Point], color: str, width: float, *, dashed: bool = False
-    ) -> None:
-        if len(points) < 2:
-            return
-        if dashed:
-            (x0, y), (x1, _) = points
-            for x in np.arange(x0, x1, 8):
-                self.line([(float(x), y), (min(float(x) + 5, x1), y)], color, width)
-            return
-        scaled = [(x * SCALE, y * SCALE) for x, y in points]
-        self._draw.line(scaled, fill=color, width=round(width * SCALE), joint="curve")
-
-    def dot(self, point: Point, color: str) -> None:
-        x, y, radius = point[0] * SCALE, point[1] * SCALE, 3.5 * SCALE
-        self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
-
-    def text(self, point: Point, text: str, *, size: int = 13, anchor: str = "lm") -> None:
-        font = ImageFont.load_default(size=size * SCALE)
-        place = point[0] * SCALE, point[1] * SCALE
-        self._draw.text(place, text, fill=INK, font=font, anchor=anchor)
-
-
-def _range(charts: Sequence[Chart]) -> Point:
+def _limits(charts: Sequence[Chart]) -> tuple[float, float]:
     """Lowest and highest value with a margin."""
     values = [y for chart in charts for line in chart.series.values() for y in line]
     values += [chart.level for chart in charts if chart.level is not None]
@@ -150,17 +120,5 @@ def _range(charts: Sequence[Chart]) -> Point:
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
-    margin = 0.08 * (high - low) or abs(high) * 0.1 or 1.0
+    margin = MARGIN * (high - low) or abs(high) * 0.1 or 1.0
     return low - margin, high + margin
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Four to nine round values between two bounds."""
-    step = 10 ** np.floor(np.log10((high - low) / 2))
-    for factor in (0.2, 0.5, 1, 2, 5):
-        if (high - low) / (factor * step) <= 8:
-            step *= factor
-            break
-    first = np.ceil(low / step)
-    count = int(np.floor(high / step) - first) + 1
-    return [float((first + i) * step) for i in range(count)]

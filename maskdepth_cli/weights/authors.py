@@ -1,6 +1,7 @@
 """The paper authors' checkpoint, from the user's disk, by a key map into our modules.
 
-Its licence is non-commercial and its code was not looked at: the map rests on what is known of its
+It was tested with a file made from the same assumptions only. Its licence is non-commercial and its
+code was not looked at: the map rests on what is known of its
 structure (three named parts, SegFormer's names in the backbone, shapes elsewhere), and refuses the
 file where a tensor is left over or missing.
 """

@@ -140,7 +140,7 @@ ENTRIES: tuple[Entry, ...] = (
         "refinement",
         "authors",
         "research only, non-commercial",
-        "the paper authors' network; get the file from their repository",
+        "the paper authors' network, whose file you get from them; tried on a made-up file only",
         file="maskdepth_model.pth",
         size=250_508_493,
         sha256="a500b7897ee883d44f2f651e3dc2ba8de83bda5085877bf31fef30eefc3c0b2e",

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -512,3 +513,10 @@ def test_charts_of_degraded_masks(scene, monkeypatch):
     paths = evaluation_report.write_charts(evaluation, scene / "charts")
     assert {path.name for path in paths} >= {"degraded_MBE.png", "degraded_R3.png"}
     assert all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_without_scipy_it_ends_before_any_work(scene, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.ndimage", None)
+    with pytest.raises(UsageError, match="evaluation needs scipy"):
+        run(scene)
+    assert not (scene / "out").exists()
