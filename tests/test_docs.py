@@ -36,8 +36,8 @@ NOT_RUN = {
     r"maskdepth .*\bdemo/": "starts from what `make demo` wrote",
     r"rembg\b": "another program, which downloads its networks",
     r"git clone\b": "needs the network",
-    r"maskdepth .*--executor ray": "ray is installed by make test-ray alone; tests/run/test_cluster.py "
-    "runs it where it is installed",
+    r"maskdepth .*--executor ray": "make test-ray installs it; tests/run/test_cluster.py "
+    "runs it there",
     r"maskdepth .*s3://": "needs a server; tests/cli/test_remote.py runs one",
     r"#SBATCH\b|sbatch\b|torchrun\b|maskdepth .*--shard auto": "needs a cluster's environment; "
     "tests/run/test_shards.py sets it",
