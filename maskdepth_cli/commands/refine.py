@@ -88,4 +88,5 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
     settings = decisive(request.settings)
     matte = {"matte": request.matte} if request.matte else {}
-    return {"weights": weights, "depth_kind": request.depth_kind, **matte, **settings}
+    chosen = {name: list(value) for name, value in decisive(request.selection).items() if value}
+    return {"weights": weights, "depth_kind": request.depth_kind, **matte, **chosen, **settings}

@@ -10,6 +10,7 @@ from typing import Annotated
 from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import RefineSettings
+from maskdepth_cli.files.selection import EVERYTHING, Selection
 from maskdepth_cli.settings import (
     DepthSuffixSetting,
     FormatSetting,
@@ -32,7 +33,8 @@ class RefineRequest:
         Path | None,
         Setting(
             "Folder of masks, white = object: NAME.png, or several as NAME/*.png; "
-            "or one mask for one photo [default: the mattes that portrait photos hold].",
+            "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO [default: the "
+            "mattes that portrait photos hold].",
             metavar="PATH",
         ),
     ] = None
@@ -44,6 +46,7 @@ class RefineRequest:
         Path | None,
         Setting("Instance maps in place of masks; 0 = no instance.", metavar="PATH"),
     ] = None
+    selection: Selection = EVERYTHING
     depths: Annotated[
         Path | None,
         Setting(

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import strips
-from maskdepth_cli.choices import Matte
+from maskdepth_cli.commands.job_masks import read_masks
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth, write_depth
 from maskdepth_cli.files.images import as_image, read_photo
-from maskdepth_cli.files.masks import read_instance_map, read_mask, write_mask
+from maskdepth_cli.files.mask_files import LazyMasks
+from maskdepth_cli.files.masks import write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
-from maskdepth_cli.files.portraits.reading import read_matte
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
@@ -109,14 +109,11 @@ class RefineWorker:
             depth = within.depth
         if self._request.embed:
             check_embeddable(job.image, max_megapixels=limit)
-        for path in job.paths("instances"):
-            ids = read_instance_map(path, max_megapixels=limit)
-            ids = match_size(ids, size, what="instances", path=path)
-            return Loaded(image, depth, instances=ids, within=within)
-        masks = _Masks(job, size, self._request.matte or "portrait", limit)
-        if len(masks) > 1:
-            return Loaded(image, depth, instances=masks, within=within)
-        return Loaded(image, depth, mask=masks[0], within=within)
+        matte = self._request.matte or "portrait"
+        masks = read_masks(job, size, self._request.selection, matte, limit)
+        if isinstance(masks, LazyMasks) and len(masks) == 1:
+            return Loaded(image, depth, mask=masks[0], within=within)
+        return Loaded(image, depth, instances=masks, within=within)
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""
@@ -187,36 +184,6 @@ class RefineWorker:
         )
         with atomic_write(target) as temporary:
             temporary.write_bytes(data)
-
-
-class _Masks(Sequence[Mask]):
-    """Masks read when they are asked for: a photo may have a hundred, each as large as itself."""
-
-    def __init__(
-        self, job: Job, size: tuple[int, int], matte: Matte, max_megapixels: float
-    ) -> None:
-        self._paths = job.paths("mask")
-        self._photo = job.image
-        self._size = size
-        self._matte = matte
-        self._limit = max_megapixels
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> Mask: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Mask]: ...
-    def __getitem__(self, index: int | slice) -> Mask | Sequence[Mask]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        path = self._paths[index]
-        if path == self._photo:
-            mask = read_matte(path, self._matte, max_megapixels=self._limit)
-        else:
-            mask = read_mask(path, max_megapixels=self._limit)
-        return match_size(mask, self._size, what="mask", path=path)
 
 
 def _warning(refined: Refined) -> str:

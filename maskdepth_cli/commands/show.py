@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.commands.job_masks import read_masks
 from maskdepth_cli.commands.show_request import ShowRequest
 from maskdepth_cli.commands.wanted import depth_maps, masks_or_instances
 from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.masks import read_instance_map, read_mask
+from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.metrics.alignment import align, normalise_truth
@@ -126,13 +127,11 @@ class ShowWorker:
 
     def _mask(self, job: Job, size: tuple[int, int]) -> Mask | InstanceMap | None:
         """Return a photo's instance map, or what its masks cover together; None without any."""
-        limit = self._request.max_megapixels
-        for path in job.paths("instances"):
-            ids = read_instance_map(path, max_megapixels=limit)
-            return match_size(ids, size, what="instances", path=path)
+        found = read_masks(job, size, max_megapixels=self._request.max_megapixels)
+        if not isinstance(found, LazyMasks):
+            return found
         covered = None
-        for path in job.paths("mask"):
-            mask = match_size(read_mask(path, max_megapixels=limit), size, what="mask", path=path)
+        for mask in found:
             covered = mask if covered is None else np.maximum(covered, mask)
         return covered
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from maskdepth_cli.commands.portraits import matte_missing
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import UsageError
+from maskdepth_cli.files.coco import check_selection
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.run.gathering import Wanted
 
@@ -30,6 +31,8 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
         raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
     if request.depths is None and request.depth_suffix:
         raise UsageError("--depth-suffix says how the files of --depths are named; give both")
+    for place in (request.masks, request.instances):
+        check_selection(place, request.selection)
     found = masks_or_instances(request.masks, request.instances, request.mask_suffix)
     if not request.instances:
         within = partial(matte_missing, name=request.matte or "portrait")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import sys
 import zipfile
@@ -21,6 +22,12 @@ from maskdepth_cli.files.names import shown
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 _NPY_LENGTHS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}
+_ALSO = {
+    # What tools call depth maps where not `depth`: Video Depth Anything, UniDepth and others.
+    "depth": ("depths", "depth_map", "depth_pred", "pred_depth", "predicted_depth"),
+    "mask": ("masks", "segmentation", "alpha"),
+}
+_BYTES_A_PIXEL = 4  # of a stack of masks, by the size limit of one
 _LONGEST_NPY_HEADER = 10_000  # numpy's own limit
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # numpy's; others reserve what files ask for
 
@@ -31,8 +38,10 @@ def is_array_file(path: Path) -> bool:
         return stream.read(6).startswith((_NPY, _ZIP))
 
 
-def read_array(path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS) -> NDArray[Any]:
-    """Read a two-dimensional array from a .npy or .npz file.
+def read_array(
+    path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS, stack: bool = False
+) -> NDArray[Any]:
+    """Read a two-dimensional array, or several of one size, from a .npy or .npz file.
 
     Parameters
     ----------
@@ -41,12 +50,14 @@ def read_array(path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS) 
     key : str
         The array's name in a .npz file; without it, the only array counts.
     max_megapixels : float
-        The largest size.
+        The largest size; a stack has at most four bytes for each of these pixels.
+    stack : bool
+        Whether (N, H, W) will do, and (N, 1, H, W), which some networks give.
 
     Returns
     -------
     ndarray
-        (H, W) bool, integer or floating; axes of length one are dropped.
+        (H, W), or (N, H, W) of a stack, bool, integer or floating; axes of length one are dropped.
 
     Raises
     ------
@@ -56,9 +67,9 @@ def read_array(path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS) 
     with open_file(path) as stream:
         if stream.read(4) != _ZIP:
             stream.seek(0)
-            return _read_npy(stream, path, max_megapixels)
+            return _read_npy(stream, path, max_megapixels, stack)
         with zipfile.ZipFile(stream) as archive, archive.open(_member(archive, key, path)) as data:
-            return _read_npy(data, path, max_megapixels)
+            return _read_npy(data, path, max_megapixels, stack)
 
 
 def read_label(path: Path, key: str) -> str:
@@ -79,8 +90,8 @@ def read_label(path: Path, key: str) -> str:
 
 def _member(archive: zipfile.ZipFile, key: str, path: Path) -> str:
     names = [name for name in archive.namelist() if name.endswith(".npy")]
-    if f"{key}.npy" in names:
-        names = [f"{key}.npy"]
+    known = [name for name in names if name.removesuffix(".npy") in _ALSO.get(key, ())]
+    names = [f"{key}.npy"] if f"{key}.npy" in names else known or names
     if len(names) != 1:
         keys = ", ".join(sorted(name.removesuffix(".npy") for name in names)[:8])
         raise InputFileError(
@@ -106,17 +117,34 @@ def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return np.lib.format.read_array_header_2_0(header)
 
 
-def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float) -> NDArray[Any]:
+def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float, stack: bool) -> NDArray[Any]:
     shape, fortran, dtype = _npy_header(stream)
     sides = _plain_shape(shape)
-    if len(sides) != 2 or dtype.kind not in "biuf":
+    if stack and len(sides) == 4 and sides[1] == 1:
+        sides = (sides[0], *sides[2:])
+    count = sides[0] if len(sides) == 3 else 1
+    if (len(sides) != 2 and not (stack and len(sides) == 3)) or dtype.kind not in "biuf":
+        raise InputFileError(_not_a_map(path, shape, dtype, stack))
+    check_size(path, sides[-1], sides[-2], max_megapixels)
+    size = math.prod(sides) * dtype.itemsize
+    if count < 1 or (count > 1 and size > _BYTES_A_PIXEL * max_megapixels * 1e6):
         raise InputFileError(
-            f"{shown(path)}: holds {dtype} of shape {shape}; expected one map of numbers"
+            f"{shown(path)}: {count} masks of {sides[-1]}x{sides[-2]} pixels are too many for one "
+            "photo; raise --max-megapixels if you trust the file"
         )
-    check_size(path, sides[1], sides[0], max_megapixels)
-    data = _read_exactly(stream, sides[0] * sides[1] * dtype.itemsize)
+    data = _read_exactly(stream, size)
     array = np.frombuffer(data, dtype).reshape(sides, order="F" if fortran else "C")
     return array.astype(dtype.newbyteorder("="))
+
+
+def _not_a_map(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], stack: bool) -> str:
+    """Return what is wrong with an array, and what to do about it."""
+    found = f"{shown(path)}: holds {dtype} of shape {shape}; expected one map of numbers"
+    if stack:
+        return f"{found}, or a stack (N, H, W)"
+    if len(shape) == 3 and dtype.kind in "biuf":
+        return f"{found}; save a file for each frame: numpy.save('NAME.npy', frames[i])"
+    return found
 
 
 def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
     path = Path(path)
     if is_array_file(path):
         values = read_array(path, key="mask", max_megapixels=max_megapixels)
-        return _scaled(values, float(np.iinfo(values.dtype).max) if _whole(values) else 1.0, path)
+        return scaled_mask(values, _white(values), path)
     if is_exr_file(path):
         return _matte(path, max_megapixels)
     raster = read_raster(path, max_megapixels)
@@ -63,7 +63,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
                 f"{shown(path)}: {raster.extras} channels beside its colours, none of them called "
                 "alpha; keep the one that is the mask"
             )
-        return _scaled(alpha, raster.white, path)
+        return scaled_mask(alpha, raster.white, path)
     gray = single_channel(raster)
     if gray is None and raster.palette is not None and raster.colour.max() <= 1:
         gray = raster.colour
@@ -72,7 +72,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
             f"{shown(path)}: a colour picture without alpha is no mask; save it as gray, or pass "
             "maps of several objects with --instances"
         )
-    return _scaled(gray, raster.white, path)
+    return scaled_mask(gray, raster.white, path)
 
 
 def is_exr_file(path: Path) -> bool:
@@ -88,14 +88,21 @@ def _matte(path: Path, max_megapixels: float) -> Mask:
     if matte.dtype.kind == "f":
         within = (matte >= -_OVERSHOOT) & (matte <= 1 + _OVERSHOOT)
         matte = np.where(within, np.clip(matte, 0, 1), matte)
-    return _scaled(matte, float(np.iinfo(matte.dtype).max) if _whole(matte) else 1.0, path)
+    return scaled_mask(matte, _white(matte), path)
 
 
-def _whole(values: NDArray[Any]) -> bool:
-    return values.dtype.kind in "iu"
+def _white(values: NDArray[Any]) -> float:
+    return float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
 
 
-def _scaled(values: NDArray[Any], full: float, path: Path) -> Mask:
+def scaled_mask(values: NDArray[Any], full: float, path: Path) -> Mask:
+    """Return values of which `full` is white as a mask; integers of 0 and 1 alone as they are.
+
+    Raises
+    ------
+    InputFileError
+        If a value is not within 0 and `full`.
+    """
     if values.dtype.kind in "iu" and values.max() <= 1:
         full = 1.0
     with np.errstate(over="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from maskdepth_cli.errors import UsageError
+from maskdepth_cli.files.coco import CocoFile, coco_file_at
 from maskdepth_cli.files.finding import (
     IMAGE_SUFFIXES,
     InputFile,
@@ -39,7 +40,7 @@ __all__ = [
     "texts_of",
 ]
 
-MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
+MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".json", ".txt"}
 DEPTH_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".pfm", ".exr"}
 
 
@@ -144,7 +145,7 @@ def pair(
     inputs : sequence of InputFile
         The photos.
     folder_or_file : str or Path
-        The folder to search; or one file, if there is one photo.
+        The folder to search; or one file, if there is one photo, or it is COCO's.
     suffixes : collection of str
         Extensions, in lower case, that count.
     pattern : NamePattern
@@ -159,6 +160,8 @@ def pair(
     """
     root = Path(folder_or_file)
     if is_file(root):
+        if (document := coco_file_at(root)) is not None:
+            return _annotated(inputs, document)
         if len(inputs) > 1:
             raise UsageError(f"{shown(root)}: one file for {len(inputs)} photos; give a folder")
         return Pairing({photo: (root,) for photo in inputs}, (), () if inputs else (root,), {})
@@ -176,6 +179,19 @@ def pair(
             if names[_last(without_suffix(photo.name))] == 1:
                 answers[photo] = places.exact(_last(photo.name))
     return _sort_out(answers, places, str(root), listed)
+
+
+def _annotated(inputs: Sequence[InputFile], document: CocoFile) -> Pairing:
+    """Pair photos with annotations of many, which name their photos."""
+    entries = {photo: document.image_of(photo.name) for photo in inputs}
+    uses = Counter(id(entry) for entry in entries.values() if entry is not None)
+    named = {photo for photo, entry in entries.items() if uses[id(entry)] == 1}
+    return Pairing(
+        {photo: (document.path,) for photo in inputs if photo in named},
+        tuple(photo for photo in inputs if photo not in named),
+        (),
+        {},
+    )
 
 
 def _photos_in(root: Path, inputs: Sequence[InputFile]) -> set[str]:
