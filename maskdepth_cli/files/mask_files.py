@@ -90,7 +90,7 @@ def open_masks(
     if is_annotation_file(path):
         regions = annotated(path, photo, size, selection)
         makers = [partial(_of_region, path, one, size, max_megapixels) for one in regions]
-        return LazyMasks(makers or [partial(np.zeros, size[::-1], np.float32)])
+        return LazyMasks(makers or [partial(_empty, size)])
     if selection != EVERYTHING:
         raise InputFileError(
             f"{shown(path)}: a mask, but --classes and --ids choose among annotations and the "
@@ -123,6 +123,10 @@ def annotated(path: Path, photo: str, size: tuple[int, int], selection: Selectio
     if selection.classes and regions and not any(region.labels for region in regions):
         raise InputFileError(f"{shown(path)}: its objects have no classes; drop --classes")
     return [region for region in regions if selection.takes(region.identity, region.labels)]
+
+
+def _empty(size: tuple[int, int]) -> Mask:
+    return np.zeros(size[::-1], np.float32)
 
 
 def _of_region(path: Path, region: Region, size: tuple[int, int], max_megapixels: float) -> Mask:

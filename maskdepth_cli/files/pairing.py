@@ -19,6 +19,7 @@ from maskdepth_cli.files.finding import (
     is_folder,
     joined,
     listing,
+    suffix,
     without_suffix,
 )
 from maskdepth_cli.files.names import shown
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".json", ".txt"}
+_TEXT = (".txt",)  # YOLO's, or a note that nobody takes for a mask
 DEPTH_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".pfm", ".exr"}
 
 
@@ -274,7 +276,10 @@ def _sort_out(
     groups = (*paired.values(), *ambiguous.values())
     used = {place for group in groups for place in group}
     all_files = (*places.files.values(), *places.folders.values())
-    unused = sorted({place for group in all_files for place in group if place not in used})
+    unused = sorted(
+        {place for group in all_files for place in group if place not in used}
+        - {place for place in listed if suffix(place).lower() in _TEXT}
+    )
     unpaired = tuple(photo for photo, found in answers.items() if not found)
     return Pairing(
         Paths(root, paired),
