@@ -25,6 +25,15 @@ LayersFormat: TypeAlias = Literal["tiff", "exr", "files"]
 Matte: TypeAlias = Literal["portrait", "hair", "skin", "teeth", "glasses", "sky"]
 """What the mattes inside a portrait photo cover; portrait: the whole person."""
 
+CameraPath: TypeAlias = Literal["orbit", "zoom", "pan"]
+"""How the camera of a parallax moves: around, to the photo and back, to the left and the right."""
+
+VideoFormat: TypeAlias = Literal["mp4", "webm", "gif"]
+"""Files of moving pictures."""
+
+StereoLayout: TypeAlias = Literal["side-by-side", "over-under", "anaglyph", "pair"]
+"""How both pictures of a stereo photo are written."""
+
 MergeRule: TypeAlias = Literal["own", "largest"]
 """Of several masks, whose result a pixel takes: of the one that covers it, or the paper's rule."""
 

@@ -13,6 +13,7 @@ from maskdepth_cli.commands.pointcloud_request import PointCloudRequest
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.show_request import ShowRequest
+from maskdepth_cli.commands.view_requests import MeshRequest, ParallaxRequest, StereoRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.settings import Without
@@ -61,6 +62,38 @@ def bokeh(request: BokehRequest, options: _Here = RunOptions(Path("bokeh"))) -> 
     from maskdepth_cli.commands.bokeh import bokeh_files
 
     return bokeh_files(request, options)
+
+
+def stereo(request: StereoRequest, options: _Here = RunOptions(Path("stereo"))) -> ExitCode:
+    """Write what both eyes see: side by side, over and under, an anaglyph, or two files.
+
+    RUN is the target folder of maskdepth refine --layers. What the object
+    uncovers shows the layer behind it.
+    """
+    from maskdepth_cli.commands.views import stereo_files
+
+    return stereo_files(request, options)
+
+
+def parallax(request: ParallaxRequest, options: _Here = RunOptions(Path("parallax"))) -> ExitCode:
+    """Write a looping video of a camera that moves a little before the photo.
+
+    RUN is the target folder of maskdepth refine --layers.
+    """
+    from maskdepth_cli.commands.views import parallax_files
+
+    return parallax_files(request, options)
+
+
+def mesh(request: MeshRequest, options: _Here = RunOptions(Path("meshes"))) -> ExitCode:
+    """Write both layers as textured surfaces in a GLB file for 3D viewers.
+
+    RUN is the target folder of maskdepth refine --layers; needs pip install
+    'maskdepth[mesh]'.
+    """
+    from maskdepth_cli.commands.views import mesh_files
+
+    return mesh_files(request, options)
 
 
 def export(request: ExportRequest, options: _Here = RunOptions(Path("layers"))) -> ExitCode:
