@@ -51,3 +51,8 @@ class OutputError(MaskdepthError):
     """The target cannot be written."""
 
     exit_code = ExitCode.OUTPUT
+
+
+def one_line(error: Exception) -> str:
+    """Condense an error's text to one line; its type where it has none."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

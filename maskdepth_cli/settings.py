@@ -48,6 +48,9 @@ class Setting:
         What the help calls the default, where that is None.
     parse
         Makes the value of the text that was typed.
+    place
+        It names files, folders or several of them, which may lie in an object store. Where they
+        are decides nothing: their content does.
     decides
         Whether the value decides what is computed: if it changes, finished files are made again.
     """
@@ -61,6 +64,7 @@ class Setting:
     panel: str | None = None
     default_text: str | None = None
     parse: Callable[[str], Any] | None = None
+    place: bool = False
     decides: bool = True
 
 
@@ -82,7 +86,8 @@ class Declared:
     @property
     def decides(self) -> bool:
         """Whether its value decides what is computed."""
-        return self.setting is None or self.setting.decides
+        setting = self.setting
+        return setting is None or (setting.decides and not setting.place)
 
 
 @cache
@@ -139,6 +144,7 @@ InputsSetting = Annotated[
     Setting(
         "Photos, folders of photos (searched to the bottom), or - for a list on stdin.",
         argument=True,
+        place=True,
         metavar="INPUTS...",
     ),
 ]
@@ -161,5 +167,5 @@ DepthSuffixSetting = Annotated[
 FormatSetting = Annotated[DepthFormat, Setting("File format of depth maps.")]
 PreviewSetting = Annotated[bool, Setting("Also write pictures to look at, to DIR/previews.")]
 MaxMegapixelsSetting = Annotated[
-    float, Setting("Refuse larger pictures unread.", min=0.001, panel=RUNNING)
+    float, Setting("Refuse larger pictures unread.", min=0.001, panel=RUNNING, decides=False)
 ]

@@ -107,16 +107,20 @@ def export(request: ExportRequest, options: _Here = RunOptions(Path("layers"))) 
     return export_files(request, options)
 
 
-def pointcloud(request: PointCloudRequest) -> None:
-    """Write a photo and its depth as a binary PLY file of coloured points.
+def pointcloud(
+    request: PointCloudRequest,
+    options: Annotated[RunOptions, Without(("folder", "cluster"))] = RunOptions(Path("points")),
+) -> ExitCode:
+    """Write photos and their depth as binary PLY files of coloured points.
 
     x is right, y is up, and the camera looks along -z. Relative inverse depth
-    has no scale of its own: choose --near and --far.
+    has no scale of its own: choose --near and --far. One photo becomes one
+    file; folders become a run, paired by name, whose finished files are
+    skipped when the command is run again.
     """
-    from maskdepth_cli.commands.pointcloud import write_point_cloud
+    from maskdepth_cli.commands.pointcloud import point_clouds
 
-    target, count = write_point_cloud(request)
-    typer.echo(f"{target}: {count} points", err=True)
+    return point_clouds(request, options)
 
 
 def gallery(request: GalleryRequest) -> None:
@@ -124,13 +128,12 @@ def gallery(request: GalleryRequest) -> None:
 
     Before and after under a slider, mask, change and layers; sorted and
     filtered in the browser. Photos come from the previews: refine with
-    --preview first.
+    --preview first. One page holds all photos of a run: there are no shards.
     """
     from maskdepth_cli.commands.gallery import write_gallery
 
-    target = request.output or request.run / "gallery.html"
-    count = write_gallery(request.run, target, thumbnail_size=request.size)
-    typer.echo(f"{target}: {count} photos", err=True)
+    page, count = write_gallery(request)
+    typer.echo(f"{page}: {count} photos", err=True)
 
 
 def merge_manifests(

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, find_layers
+from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, run_layered
 from maskdepth_cli.commands.layered_request import BACKGROUND, BokehRequest
 from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
-from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
-from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.bokeh import Lens, bokeh
 from maskdepth_cli.viewing.colors import depth_range
@@ -35,19 +33,7 @@ def bokeh_files(request: BokehRequest, options: RunOptions) -> ExitCode:
         Before any work; see docs/exit-codes.md.
     """
     request.check()
-    extra = (("focus", request.focus_mask),) if request.focus_mask else ()
-    layered = find_layers(request, lambda place: (("bokeh", f"{place}.png"),), extra)
-    settings = {
-        "focus": request.focus,
-        "aperture": request.aperture,
-        "highlights": request.highlights,
-        "blades": request.blades,
-        "focus_range": request.focus_range,
-    }
-    worker = BokehWorker(request, layered, options.folder)
-    return run(
-        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
-    )
+    return run_layered(request, options, BokehWorker)
 
 
 class BokehWorker:

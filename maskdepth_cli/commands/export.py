@@ -9,30 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.choices import LayersFormat
-from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, find_layers
-from maskdepth_cli.commands.layered_request import ExportRequest
+from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, run_layered
+from maskdepth_cli.commands.layered_request import EXR_CHANNELS, ExportRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.images import as_image
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
-from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
-from maskdepth_cli.run.runner import run
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.viewing.matte import LayerColors, to_linear
 from maskdepth_cli.viewing.points import distance_of
-
-_EXR_CHANNELS = {
-    "color": "",
-    "alpha": "A",
-    "depth": "depth.Z",
-    "foreground.color": "foreground",
-    "foreground.depth": "foreground_depth.Z",
-    "background.color": "background",
-    "background.depth": "background_depth.Z",
-}
-"""From our names of layers to OpenEXR's channels; the photo's own have no prefix."""
 
 
 def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
@@ -45,19 +31,7 @@ def export_files(request: ExportRequest, options: RunOptions) -> ExitCode:
     """
     if request.format == "exr":
         check_openexr()
-    layered = find_layers(request, lambda place: _outputs(request.format, place))
-    worker = ExportWorker(request, layered, options.folder)
-    settings = {"format": request.format}
-    return run(
-        layered.plan, lambda: worker, options, settings, photo_pixels(request.max_megapixels)
-    )
-
-
-def _outputs(format: LayersFormat, place: str) -> tuple[tuple[str, str], ...]:
-    """Return role and relative path of what is written for a photo."""
-    if format == "files":
-        return tuple((name, f"{place}/{name}.tiff") for name in _EXR_CHANNELS)
-    return (("layers", f"{place}.{format}"),)
+    return run_layered(request, options, ExportWorker)
 
 
 class ExportWorker:
@@ -99,7 +73,7 @@ class ExportWorker:
             if self._request.format == "files":
                 write_layers_tiff(target, {role: layers[role]}, facts)
             elif self._request.format == "exr":
-                channels = {_EXR_CHANNELS[name]: values for name, values in layers.items()}
+                channels = {EXR_CHANNELS[name]: values for name, values in layers.items()}
                 write_layers_exr(target, channels, facts)
             else:
                 write_layers_tiff(target, layers, facts)

@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskdepth_cli.choices import DepthKind
-from maskdepth_cli.errors import InputFileError, NothingToDoError
+from maskdepth_cli.commands.gallery_request import GalleryRequest
+from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
+from maskdepth_cli.files.remote import Stage, is_remote
+from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.manifest import DONE, Manifest, Record
-from maskdepth_cli.run.target import MANIFEST, why_no_manifest
+from maskdepth_cli.run.pipeline import run_pipeline
+from maskdepth_cli.run.staging import manifest_of, staged, stand_in
+from maskdepth_cli.run.target import MANIFEST
 from maskdepth_cli.viewing.colors import depth_range
 from maskdepth_cli.viewing.gallery import Card, gallery_page
 from maskdepth_cli.viewing.panels import Picture, depth_tile, panel_tiles
 from maskdepth_cli.viewing.thumbnails import mask_overlay, thumbnail
 
-_THREADS = 4  # each holds a photo's preview and layers
-_AT_ONCE = 64
 
-
-def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> int:
+def write_gallery(request: GalleryRequest) -> tuple[str, int]:
     """Write a run's gallery.
 
     Pictures come from the previews that the run wrote, layers from the layers it wrote; a photo
     without a preview shows its depth alone.
 
-    Parameters
-    ----------
-    folder
-        Target folder of the run.
-    target
-        The HTML file.
-    thumbnail_size
-        Long side of the pictures, in pixels.
-
     Returns
     -------
-    int
-        The number of photos.
+    page, photos
+        The HTML file, and the number of photos in it.
 
     Raises
     ------
@@ -55,31 +47,96 @@ def write_gallery(folder: Path, target: Path, *, thumbnail_size: int = 320) -> i
     OutputError
         The page cannot be written.
     """
-    with contextlib.closing(Manifest(folder / MANIFEST)) as manifest:
-        if not len(manifest):
-            raise NothingToDoError(why_no_manifest(folder))
+    target = request.output or request.run / "gallery.html"
+    with staged((request.run, target)) as stage:
+        if stage is None:
+            return str(target), _write(request.run, target, request, None)
+        folder = Path(stand_in(stage, request.run))
+        page = stage.local(target) if is_remote(target) else target
+        count = _write(folder, page, request, stage)
+        if stage.holds(page):
+            stage.put(page)
+        return stage.outside(str(page)), count
+
+
+def _write(folder: Path, target: Path, request: GalleryRequest, stage: Stage | None) -> int:
+    """Write the gallery of a run that lies on this machine's disks, or has stand-ins there."""
+    with manifest_of(folder, stage) as manifest:
         settings = _settings(manifest)
         names = sorted(record.name for record in manifest)
-        records = (record for name in names if (record := manifest.get(name)))
-        cards = _cards(records, len(names), lambda one: _card(one, folder, thumbnail_size))
+        worker = GalleryWorker(manifest, folder, request, stage)
+        jobs = (Job(name, folder / MANIFEST, (), ()) for name in names)
         with atomic_write(target) as temporary, temporary.open("w", encoding="utf-8") as file:
-            for piece in gallery_page(folder.resolve().name, settings, cards):
+            title = Path(request.run).resolve().name
+            for piece in gallery_page(title, settings, _cards(jobs, len(names), worker)):
                 file.write(piece)
         return len(names)
 
 
-def _cards(records: Iterator[Record], count: int, draw: Callable[[Record], Card]) -> Iterator[Card]:
+def _cards(jobs: Iterator[Job], count: int, worker: GalleryWorker) -> Iterator[Card]:
     """Draw cards side by side, in order, with a bar on a terminal; few are held at a time."""
     from tqdm import tqdm
 
+    outcomes = run_pipeline(jobs, worker, threads=worker.threads, pixels=lambda job: 0)
     with (
-        ThreadPoolExecutor(_THREADS) as pool,
+        contextlib.closing(outcomes),
         tqdm(total=count, unit="photo", leave=False, file=sys.stderr, disable=None) as bar,
     ):
-        while chunk := list(itertools.islice(records, _AT_ONCE)):
-            for card in pool.map(draw, chunk):
-                yield card
-                bar.update()
+        for outcome in outcomes:
+            if outcome.error or outcome.details is None:
+                raise outcome.error or AssertionError(outcome.job)
+            yield outcome.details["card"]
+            bar.update()
+
+
+class GalleryWorker:
+    """Draw the cards of photos.
+
+    Parameters
+    ----------
+    manifest
+        Of the run.
+    folder
+        The run's target folder.
+    request
+        Says how large the pictures are.
+    stage
+        Stands for the object store that the run lies in, if it does.
+    """
+
+    batch_size = at_once = 1
+    threads = 4  # each holds a photo's preview and layers
+
+    def __init__(
+        self, manifest: Manifest, folder: Path, request: GalleryRequest, stage: Stage | None
+    ) -> None:
+        self._manifest = manifest
+        self._reading = threading.Lock()
+        self._folder = folder
+        self._size = request.size
+        self._stage = stage if stage and stage.holds(folder) else None
+
+    def load(self, job: Job) -> Card:
+        """Read what a run wrote of a photo, and draw its card."""
+        with self._reading:
+            record = self._manifest.get(job.name)
+        assert record is not None
+        roles = ("depth", "preview", "foreground", "background")
+        places = [self._folder / place for role in roles if (place := record.place(role))]
+        with contextlib.ExitStack() as fetched:
+            if self._stage:
+                for path in filter(Path.is_file, places):
+                    self._stage.fetch(path)
+                    fetched.callback(self._stage.release, path)
+            return _card(record, self._folder, self._size)
+
+    def compute(self, loaded: Sequence[Card]) -> list[Card]:
+        """Leave all to the threads that read."""
+        return list(loaded)
+
+    def save(self, job: Job, result: Card) -> dict[str, Any]:
+        """Hand the card on: the page is written in order."""
+        return {"card": result}
 
 
 def _settings(manifest: Manifest) -> list[tuple[str, str]]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.commands.layered_request import LayeredRequest
-from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
+from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.remote import Stage, is_remote
+from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
-from maskdepth_cli.run.manifest import DONE, Manifest, Record
-from maskdepth_cli.run.target import MANIFEST, why_no_manifest
+from maskdepth_cli.run.manifest import DONE, Record
+from maskdepth_cli.run.options import RunOptions
+from maskdepth_cli.run.pipeline import Worker
+from maskdepth_cli.run.runner import run, run_where_it_lies
+from maskdepth_cli.run.staging import manifest_of
+from maskdepth_cli.run.target import MANIFEST
+from maskdepth_cli.settings import decisive
 from maskdepth_cli.types import InverseDepth, Mask, Photo
 
 _ROLES = ("depth", "foreground", "background", "mask")
 
+Asked = TypeVar("Asked", bound=LayeredRequest)
 Outputs = Callable[[str], tuple[tuple[str, str], ...]]
 
 
@@ -81,7 +88,10 @@ class LayeredRun:
 
 
 def find_layers(
-    request: LayeredRequest, outputs: Outputs, extra: tuple[tuple[str, Path], ...] = ()
+    request: LayeredRequest,
+    outputs: Outputs,
+    extra: tuple[tuple[str, Path], ...] = (),
+    stage: Stage | None = None,
 ) -> LayeredRun:
     """Read a run's manifest and make a job of every photo with layers.
 
@@ -93,6 +103,8 @@ def find_layers(
         From the path of a photo's refined depth, without extension, to what is written.
     extra
         Further inputs of every job.
+    stage
+        Stands for the object stores that the run or its photos lie in, if any do.
 
     Raises
     ------
@@ -102,9 +114,7 @@ def find_layers(
         A name is not in it.
     """
     run, names, photos = request.run, request.names, request.photos
-    with contextlib.closing(Manifest(run / MANIFEST)) as manifest:
-        if not len(manifest):
-            raise NothingToDoError(why_no_manifest(run))
+    with manifest_of(run, stage) as manifest:
         known = sorted(record.name for record in manifest)
         if missing := sorted(set(names) - set(known)):
             raise UsageError(
@@ -117,6 +127,8 @@ def find_layers(
     kinds: dict[str, DepthKind] = {}
     for record in records:
         image = Path(record.path) if photos is None else photos / record.name
+        if stage and is_remote(image):
+            image = _stand_in(stage, image)
         made = _job(record, image, run, outputs, extra)
         if isinstance(made, Job):
             jobs.append(made)
@@ -124,6 +136,45 @@ def find_layers(
         else:
             left_out.append(LeftOut(record.name, image, made))
     return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds, request.max_megapixels)
+
+
+def run_layered(
+    request: Asked,
+    options: RunOptions,
+    make_worker: Callable[[Asked, LayeredRun, Path], Worker[Any, Any]],
+) -> ExitCode:
+    """Run a command over the photos of a run with layers.
+
+    Parameters
+    ----------
+    request
+        What was asked for; its fields that decide are part of what makes a result another one.
+    options
+        How the run behaves.
+    make_worker
+        Takes the request, the photos and the target folder.
+
+    Raises
+    ------
+    UsageError, NothingToDoError, OutputError
+        Before any work; see docs/exit-codes.md.
+    """
+
+    def here(request: Asked, options: RunOptions) -> ExitCode:
+        layered = find_layers(request, request.outputs, request.extra(), options.stage)
+        worker = make_worker(request, layered, options.folder)
+        pixels = photo_pixels(request.max_megapixels)
+        return run(layered.plan, lambda: worker, options, decisive(request), pixels)
+
+    return run_where_it_lies(request, options, here)
+
+
+def _stand_in(stage: Stage, photo: Path) -> Path:
+    """Return the stand-in of a photo that a manifest names, made with those of its folder."""
+    here = stage.local(photo)
+    if not here.parent.is_dir():
+        stage.mirror(photo.parent)
+    return here
 
 
 def _kind(record: Record) -> DepthKind | None:

@@ -13,8 +13,19 @@ from maskdepth_cli.settings import MaxMegapixelsSetting, Setting
 
 OBJECT, BACKGROUND = "object", "background"
 
+EXR_CHANNELS = {
+    "color": "",
+    "alpha": "A",
+    "depth": "depth.Z",
+    "foreground.color": "foreground",
+    "foreground.depth": "foreground_depth.Z",
+    "background.color": "background",
+    "background.depth": "background_depth.Z",
+}
+"""From our names of layers to OpenEXR's channels; the photo's own have no prefix."""
+
 RunSetting = Annotated[
-    Path, Setting("Target folder of an earlier run.", argument=True, metavar="RUN")
+    Path, Setting("Target folder of an earlier run.", argument=True, metavar="RUN", place=True)
 ]
 
 
@@ -29,6 +40,7 @@ class LayeredRequest:
             "Photos of that run, as its manifest calls them.",
             argument=True,
             metavar="[NAMES]...",
+            decides=False,
             default_text="all",
         ),
     ] = ()
@@ -37,10 +49,22 @@ class LayeredRequest:
         Setting(
             "Where the run's photos are now.",
             metavar="DIR",
+            place=True,
             default_text="where the run found them",
         ),
     ] = None
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS
+
+    def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
+        """Return role and relative path of what is written for a photo.
+
+        `place` is the path of its refined depth, without extension.
+        """
+        raise NotImplementedError
+
+    def extra(self) -> tuple[tuple[str, Path], ...]:
+        """Return role and path of further inputs of every photo."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +82,7 @@ class BokehRequest(LayeredRequest):
     ] = None
     focus_mask: Annotated[
         Path | None,
-        Setting("Focus on the middle of what this mask covers.", metavar="FILE"),
+        Setting("Focus on the middle of what this mask covers.", metavar="FILE", place=True),
     ] = None
     focus_range: Annotated[
         str | None,
@@ -74,10 +98,17 @@ class BokehRequest(LayeredRequest):
     highlights: Annotated[
         float, Setting("How much brighter highlights blur; 0: not at all.", min=0, max=100)
     ] = 0.0
-
     blades: Annotated[
         int, Setting("Corners of the aperture, from 5 on; 0: it is round.", min=0, max=16)
     ] = 0
+
+    def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
+        """Return role and relative path of what is written for a photo."""
+        return (("bokeh", f"{place}.png"),)
+
+    def extra(self) -> tuple[tuple[str, Path], ...]:
+        """Return the mask to focus on, if there is one."""
+        return (("focus", self.focus_mask),) if self.focus_mask else ()
 
     @property
     def on_object(self) -> bool:
@@ -151,3 +182,9 @@ class ExportRequest(LayeredRequest):
             "(pip install 'maskdepth[exr]'); files: one TIFF a layer."
         ),
     ] = "tiff"
+
+    def outputs(self, place: str) -> tuple[tuple[str, str], ...]:
+        """Return role and relative path of what is written for a photo."""
+        if self.format == "files":
+            return tuple((name, f"{place}/{name}.tiff") for name in EXR_CHANNELS)
+        return (("layers", f"{place}.{self.format}"),)

@@ -14,18 +14,26 @@ from maskdepth_cli.settings import MaxMegapixelsSetting, Setting
 class PointCloudRequest:
     """What `maskdepth pointcloud` was asked for."""
 
-    photo: Annotated[Path, Setting(argument=True, metavar="PHOTO")]
+    photo: Annotated[
+        str, Setting("A photo, or a folder of photos.", argument=True, metavar="PHOTO", place=True)
+    ]
     depth: Annotated[
         Path,
-        Setting("Its depth map: initial, refined, or a layer.", argument=True, metavar="DEPTH"),
+        Setting(
+            "Its depth map: initial, refined, or a layer; or a folder of them, paired by name.",
+            argument=True,
+            metavar="DEPTH",
+            place=True,
+        ),
     ]
     output: Annotated[
         Path | None,
         Setting(
-            "The PLY file.",
+            "A PLY file for one photo, or the target folder of a run over photos.",
             flags=("--output", "-o"),
-            metavar="FILE",
-            default_text="DEPTH with the extension .ply",
+            metavar="FILE.ply|DIR",
+            default_text="DEPTH with the extension .ply; points for folders",
+            decides=False,
         ),
     ] = None
     depth_kind: Annotated[DepthKind, Setting("What DEPTH holds; not guessed.")] = "inverse"
@@ -42,7 +50,8 @@ class PointCloudRequest:
         Setting(
             "Inverse depth map whose range --near and --far refer to, so that several "
             "point clouds of a photo fit together.",
-            metavar="FILE",
+            metavar="PATH",
+            place=True,
             default_text="DEPTH",
         ),
     ] = None
@@ -62,13 +71,16 @@ class PointCloudRequest:
             min=0,
         ),
     ] = None
-    mask: Annotated[Path | None, Setting("Points of this mask only.", metavar="FILE")] = None
+    mask: Annotated[
+        Path | None, Setting("Points of this mask only.", metavar="PATH", place=True)
+    ] = None
     behind: Annotated[
         Path | None,
         Setting(
             "Depth map of what lies behind --mask, such as a run's background layer: its "
             "points are added, with colours continued from around the mask.",
-            metavar="FILE",
+            metavar="PATH",
+            place=True,
         ),
     ] = None
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS

@@ -15,8 +15,7 @@ from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import at_hand, run
-from maskdepth_cli.run.staging import staged, stand_in
+from maskdepth_cli.run.runner import run, run_where_it_lies
 from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.viewing.panels import prediction_panel
 from maskdepth_cli.viewing.pictures import write_picture
@@ -33,11 +32,7 @@ def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
-    with staged((*request.inputs, options.folder)) as stage:
-        if stage:
-            inputs = tuple(stand_in(stage, place) for place in request.inputs)
-            request, options = replace(request, inputs=inputs), at_hand(options, stage)
-        return _predict_here(request, options)
+    return run_where_it_lies(request, options, _predict_here)
 
 
 def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from maskdepth_cli.commands.portraits import holds_depth
@@ -13,13 +12,11 @@ from maskdepth_cli.commands.wanted import wanted_by_refine
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import check_format
-from maskdepth_cli.files.remote import Stage
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import at_hand, run
-from maskdepth_cli.run.staging import staged, stand_in
+from maskdepth_cli.run.runner import run, run_where_it_lies
 from maskdepth_cli.settings import decisive
 
 
@@ -31,22 +28,7 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
-    places = (*request.inputs, request.masks, request.instances, request.depths, options.folder)
-    with staged(places) as stage:
-        if stage:
-            request, options = _at_hand(request, stage), at_hand(options, stage)
-        return _refine_here(request, options)
-
-
-def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
-    """Return a request for stand-ins of what lies in an object store."""
-    roots: dict[str, Any] = {
-        name: Path(stand_in(stage, root))
-        for name in ("masks", "instances", "depths")
-        if (root := getattr(request, name))
-    }
-    inputs = tuple(stand_in(stage, place) for place in request.inputs)
-    return replace(request, inputs=inputs, **roots)
+    return run_where_it_lies(request, options, _refine_here)
 
 
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:

@@ -36,6 +36,7 @@ class RefineRequest:
             "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO [default: the "
             "mattes that portrait photos hold].",
             metavar="PATH",
+            place=True,
         ),
     ] = None
     matte: Annotated[
@@ -44,7 +45,7 @@ class RefineRequest:
     ] = None
     instances: Annotated[
         Path | None,
-        Setting("Instance maps in place of masks; 0 = no instance.", metavar="PATH"),
+        Setting("Instance maps in place of masks; 0 = no instance.", metavar="PATH", place=True),
     ] = None
     selection: Selection = EVERYTHING
     depths: Annotated[
@@ -53,6 +54,7 @@ class RefineRequest:
             "Initial depth maps, paired by name as masks are.",
             metavar="PATH",
             default_text="what portrait photos hold, else predicted",
+            place=True,
         ),
     ] = None
     mask_suffix: MaskSuffixSetting = ""

@@ -24,7 +24,8 @@ from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
-from maskdepth_cli.run.runner import run
+from maskdepth_cli.run.runner import run, run_where_it_lies
+from maskdepth_cli.settings import decisive
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
 from maskdepth_cli.viewing.comparison import comparison_panel
 from maskdepth_cli.viewing.pictures import write_picture
@@ -38,6 +39,10 @@ def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    return run_where_it_lies(request, options, _show_here)
+
+
+def _show_here(request: ShowRequest, options: RunOptions) -> ExitCode:
     plan = gather(
         request.inputs,
         _wanted(request),
@@ -46,17 +51,13 @@ def show_files(request: ShowRequest, options: RunOptions) -> ExitCode:
         dry_run=options.dry_run,
     )
     plan = replace(plan, notes=())  # a run's folder holds layers and previews besides
-    settings = {
-        "captions": [shown(folder) for folder in (request.before, *request.afters)],
-        "kinds": [request.depth_kind, request.truth_kind],
-        "crops": request.crops,
-        "colormap": request.colormap,
-    }
+    outside = options.stage.outside if options.stage else str
+    captions = [shown(outside(str(place))) for place in (request.before, *request.afters)]
     return run(
         plan,
-        lambda: ShowWorker(request, options.folder),
+        lambda: ShowWorker(request, options.folder, captions),
         options,
-        settings,
+        {**decisive(request), "captions": captions},
         photo_pixels(request.max_megapixels),
     )
 
@@ -98,11 +99,14 @@ class ShowWorker:
         What is compared, and how it looks.
     folder
         The target folder.
+    captions
+        What stands above the maps, that of the first ones first.
     """
 
     batch_size = at_once = 1
 
-    def __init__(self, request: ShowRequest, folder: Path) -> None:
+    def __init__(self, request: ShowRequest, folder: Path, captions: Sequence[str]) -> None:
+        self._captions = captions
         self._request = request
         self._folder = folder
 
@@ -142,11 +146,11 @@ class ShowWorker:
     def save(self, job: Job, result: Shown) -> dict[str, Any]:
         """Draw and write a comparison."""
         request = self._request
-        captions = [shown(folder) for folder in request.afters]
+        before, *after = self._captions
         picture = comparison_panel(
             result.image,
-            (shown(request.before), result.before),
-            list(zip(captions, result.afters, strict=True)),
+            (before, result.before),
+            list(zip(after, result.afters, strict=True)),
             mask=result.mask,
             truth=result.truth,
             crops=request.crops,

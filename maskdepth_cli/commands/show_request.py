@@ -17,7 +17,11 @@ class ShowRequest:
     inputs: InputsSetting
     before: Annotated[
         Path,
-        Setting("Depth maps to start from, paired by name; or one for one photo.", metavar="PATH"),
+        Setting(
+            "Depth maps to start from, paired by name; or one for one photo.",
+            metavar="PATH",
+            place=True,
+        ),
     ]
     afters: Annotated[
         tuple[Path, ...],
@@ -25,11 +29,14 @@ class ShowRequest:
             "Depth maps to compare with them; may be given several times.",
             flags=("--after",),
             metavar="PATH",
+            place=True,
         ),
     ]
-    masks: Annotated[Path | None, Setting("Masks to show beside them.", metavar="PATH")] = None
+    masks: Annotated[
+        Path | None, Setting("Masks to show beside them.", metavar="PATH", place=True)
+    ] = None
     instances: Annotated[
-        Path | None, Setting("Instance maps in place of masks.", metavar="PATH")
+        Path | None, Setting("Instance maps in place of masks.", metavar="PATH", place=True)
     ] = None
     mask_suffix: MaskSuffixSetting = ""
     depth_suffix: Annotated[
@@ -46,6 +53,7 @@ class ShowRequest:
             "True depth: the maps are aligned to it, and where they came nearer to it is "
             "shown in place of where they changed.",
             metavar="PATH",
+            place=True,
         ),
     ] = None
     depth_kind: Annotated[DepthKind, Setting("What --before and --after hold; not guessed.")] = (

@@ -138,14 +138,8 @@ def to_rich(table: Table, intervals: bool = False) -> RichTable:
     for title in table.extra:
         laid.add_column(title, justify="right")
     for index, row in enumerate(table.rows):
-        cells = []
-        for column, metric in enumerate(table.metrics):
-            text = format_value(metric, row.values[column])
-            text = f"[bold]{text}[/bold]" if (index, column) in best else text
-            interval = row.intervals[column]
-            if intervals and interval is not None:
-                text += f"\n[dim]{_interval(metric, interval)}[/dim]"
-            cells.append(text)
+        bold = {column for line, column in best if line == index}
+        cells = _cells(table, row, bold, "[bold]{}[/bold]", "\n[dim]{}[/dim]" if intervals else "")
         style = "italic" if row.published else None
         laid.add_row(escape(row.label), *cells, *row.extra, style=style)
     return laid
@@ -170,20 +164,27 @@ def to_markdown(table: Table, intervals: bool = False) -> str:
     lines = [f"**{_plain(table.title)}**", "", _line(heads)]
     lines.append(_line(["---", *["---:"] * (len(heads) - 1)]))
     for index, row in enumerate(table.rows):
-        cells = []
-        for column, metric in enumerate(table.metrics):
-            text = format_value(metric, row.values[column])
-            text = f"**{text}**" if (index, column) in best else text
-            interval = row.intervals[column]
-            if intervals and interval is not None:
-                text += f" ({_interval(metric, interval)})"
-            cells.append(text)
+        bold = {column for line, column in best if line == index}
+        cells = _cells(table, row, bold, "**{}**", " ({})" if intervals else "")
         label = f"*{_plain(row.label)}*" if row.published else _plain(row.label)
         cells += row.extra or [""] * len(table.extra)
         lines.append(_line([label, *cells]))
     for note in table.notes:
         lines += ["", _plain(note)]
     return "\n".join(lines) + "\n"
+
+
+def _cells(table: Table, row: TableRow, best: set[int], bold: str, behind: str) -> list[str]:
+    """Lay a row's values out: the best as `bold` says, intervals as `behind` says, "" for none."""
+    cells = []
+    for column, metric in enumerate(table.metrics):
+        text = format_value(metric, row.values[column])
+        text = bold.format(text) if column in best else text
+        interval = row.intervals[column]
+        if behind and interval is not None:
+            text += behind.format(_interval(metric, interval))
+        cells.append(text)
+    return cells
 
 
 def format_value(metric: str, value: float | None) -> str:

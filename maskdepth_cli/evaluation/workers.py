@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maskdepth_cli.engine.result import RefinementMethod
     from maskdepth_cli.side.predictor import Predictor
 
-Frames = Mapping[str, Frame]
+FramesByName = Mapping[str, Frame]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class InitialWorker:
 
     def __init__(
         self,
-        frames: Frames,
+        frames: FramesByName,
         settings: EvaluationSettings,
         maps: InitialDepth | None,
         predictor: Predictor | None,
@@ -138,7 +138,7 @@ class MethodWorker:
 
     def __init__(
         self,
-        frames: Frames,
+        frames: FramesByName,
         settings: EvaluationSettings,
         initial: InitialDepth,
         method: RefinementMethod | None,

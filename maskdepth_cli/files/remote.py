@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from maskdepth_cli.errors import InputFileError, OutputError, UsageError
+from maskdepth_cli.errors import InputFileError, OutputError, UsageError, one_line
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.names import shown
 
@@ -223,4 +223,4 @@ def _time(facts: Mapping[str, Any]) -> int:
 
 
 def _words(error: Exception) -> str:
-    return shown(" ".join(str(error).split())[:200] or type(error).__name__)
+    return shown(one_line(error))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from maskdepth_cli.errors import ExitCode, NothingToDoError, OutputError
 from maskdepth_cli.files.remote import Stage, is_remote
@@ -22,11 +22,22 @@ from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.pipeline import Worker
 from maskdepth_cli.run.report import Reporter
 from maskdepth_cli.run.resume import Resume
-from maskdepth_cli.run.staging import StagedManifests, named, staged_pixels
+from maskdepth_cli.run.staging import (
+    StagedManifests,
+    named,
+    staged,
+    staged_pixels,
+    stand_in,
+)
 from maskdepth_cli.run.target import TargetLock, manifest_name
+from maskdepth_cli.settings import declared
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
+Request = TypeVar("Request", bound="DataclassInstance")
 
 
 def at_hand(options: RunOptions, stage: Stage) -> RunOptions:
@@ -42,6 +53,47 @@ def at_hand(options: RunOptions, stage: Stage) -> RunOptions:
     if not options.dry_run:
         stage.check_writable(stage.local(options.folder))
     return replace(options, stage=stage, folder=stage.mirror(options.folder))
+
+
+def run_where_it_lies(
+    request: Request, options: RunOptions, work: Callable[[Request, RunOptions], ExitCode]
+) -> ExitCode:
+    """Do what a command was asked for, with stand-ins for all that lies in an object store.
+
+    Parameters
+    ----------
+    request
+        A settings dataclass; those of its fields that are places are told by their `Setting`.
+    options
+        How the run behaves.
+    work
+        Does it, on this machine's disks as far as it can see.
+
+    Raises
+    ------
+    UsageError, OutputError
+        A store cannot be listed, or written.
+    """
+    known = declared(type(request))
+    names = [name for name, field in known.items() if field.setting and field.setting.place]
+    places = {name: getattr(request, name) for name in names}
+    flat = [one for place in places.values() for one in _several(place)]
+    with staged((*flat, options.folder)) as stage:
+        if stage is None:
+            return work(request, options)
+        here = {name: _here(stage, place) for name, place in places.items()}
+        return work(replace(request, **here), at_hand(options, stage))
+
+
+def _several(place: Any) -> tuple[Any, ...]:
+    return place if isinstance(place, tuple) else (place,)
+
+
+def _here(stage: Stage, place: Any) -> Any:
+    """Return a place, or several, with stand-ins."""
+    if isinstance(place, tuple):
+        return tuple(_here(stage, one) for one in place)
+    return None if place is None else type(place)(stand_in(stage, place))
 
 
 def run(

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from maskdepth_cli.errors import MaskdepthError
+from maskdepth_cli.errors import MaskdepthError, NothingToDoError
 from maskdepth_cli.files.remote import Stage, is_remote
 from maskdepth_cli.run.jobs import Job
-from maskdepth_cli.run.manifest import Record
+from maskdepth_cli.run.manifest import Manifest, Record
 from maskdepth_cli.run.pipeline import Outcome, Worker
 from maskdepth_cli.run.resume import CheckedWorker, Resume
+from maskdepth_cli.run.target import MANIFEST, why_no_manifest
 
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
@@ -45,6 +46,29 @@ def staged(places: Sequence[str | Path | None]) -> Iterator[Stage | None]:
 def stand_in(stage: Stage, place: str | Path) -> str:
     """Return the stand-in of a place in an object store, made now; any other place as it is."""
     return str(stage.mirror(place)) if is_remote(place) else str(place)
+
+
+@contextlib.contextmanager
+def manifest_of(folder: Path, stage: Stage | None) -> Iterator[Manifest]:
+    """Open the manifest of an earlier run, which may lie in an object store.
+
+    Raises
+    ------
+    NothingToDoError
+        There is none, or it names no photo.
+    """
+    path = folder / MANIFEST
+    fetched = stage if stage and stage.holds(path) and path.is_file() else None
+    if fetched:
+        fetched.fetch(path)
+    try:
+        with contextlib.closing(Manifest(path)) as manifest:
+            if not len(manifest):
+                raise NothingToDoError(why_no_manifest(folder))
+            yield manifest
+    finally:
+        if fetched:
+            fetched.release(path)
 
 
 def named(stage: Stage | None, record: Record) -> Record:

@@ -8,7 +8,6 @@ import os
 import platform
 import re
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import OutputError
@@ -100,12 +99,7 @@ class TargetLock:
             remove_stale(self.folder, self.shard.label if self.shard else None)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         own_temporaries("")
         self._release()
 

@@ -10,12 +10,11 @@ import numpy as np
 
 from maskdepth_cli.arrays import white
 from maskdepth_cli.choices import DepthKind
-from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.errors import UsageError, WeightsError, one_line
 from maskdepth_cli.networks.timm_import import mend_torchvision
 from maskdepth_cli.side.preprocessing import Preparation
 from maskdepth_cli.types import Photo
 from maskdepth_cli.weights.cache import HOME, cache_folder, is_offline
-from maskdepth_cli.weights.checkpoints import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from maskdepth_cli.errors import MaskdepthError, WeightsError
+from maskdepth_cli.errors import MaskdepthError, WeightsError, one_line
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.training.batches import Task, batch_loader, loader_errors
 from maskdepth_cli.training.logs import Progress, RunLog
 from maskdepth_cli.training.parallel import Ranks
 from maskdepth_cli.training.recipe import TrainSettings
-from maskdepth_cli.weights.checkpoints import load_plain, one_line
+from maskdepth_cli.weights.checkpoints import load_plain
 
 CHECKPOINT = "last.pt"
 REPORT_EVERY = 20  # iterations averaged into one line of the log

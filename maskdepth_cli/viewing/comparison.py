@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.viewing.close_ups import close_ups
 from maskdepth_cli.viewing.colors import COLORMAPS, depth_range
 from maskdepth_cli.viewing.panels import (
     CHANGE,
     Column,
     Picture,
     change_column,
-    close_ups,
     depth_column,
     mask_column,
     panel,

@@ -12,6 +12,7 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
+from maskdepth_cli.viewing.close_ups import Window, close_ups
 from maskdepth_cli.viewing.colors import (
     COLORMAPS,
     color_change,
@@ -23,15 +24,11 @@ from maskdepth_cli.viewing.colors import (
 TILE = 640  # long side of one picture
 GAP = 6
 CAPTION = 32
-CLOSE_UP = 0.25  # sides of a close-up's window as a share of the photo's
 CHANGE = "red: nearer, blue: farther"  # caption of changes
-_NOTABLE = 0.1  # a further close-up has at least this share of the first one's change
-_COARSE = 8  # a sum over blocks of this side is enough to choose a place
 
 _PARTS = ("photo", "mask", "before", "after", "change", "close_before", "close_after")
 
 Picture = NDArray[np.uint8]
-Window = tuple[slice, slice]
 WHOLE: Window = (slice(None), slice(None))
 
 
@@ -172,50 +169,6 @@ def prediction_panel(image: Image, depth: InverseDepth) -> Picture:
     """
     columns = [photo_column(image), depth_column("depth", depth, *depth_range(depth))]
     return panel(columns, (image.shape[1], image.shape[0]), [])
-
-
-def close_ups(
-    before: InverseDepth, afters: Sequence[InverseDepth], count: int
-) -> tuple[Window, ...]:
-    """Choose the windows with the most change; they do not overlap.
-
-    Parameters
-    ----------
-    before, afters
-        Inverse depth (H, W); changes of all `afters` are added up.
-    count
-        How many at most: places that changed less than a tenth of the first one are left out.
-
-    Returns
-    -------
-    tuple of (slice, slice)
-        Rows and columns, the place with the most change first; empty where nothing changed.
-    """
-    change = np.zeros(before.shape, np.float32)
-    for after in afters:
-        with np.errstate(invalid="ignore"):
-            moved = np.abs(after - before)
-        change += np.where(np.isfinite(moved), moved, 0)
-    height, width = before.shape
-    down = min(height, max(_COARSE, round(CLOSE_UP * height)))
-    across = min(width, max(_COARSE, round(CLOSE_UP * width)))
-    blocks = max(1, width // _COARSE), max(1, height // _COARSE)
-    coarse = cv2.resize(change, blocks, interpolation=cv2.INTER_AREA)
-    kernel = max(1, across // _COARSE), max(1, down // _COARSE)
-    sums = cv2.boxFilter(coarse, cv2.CV_64F, kernel, borderType=cv2.BORDER_CONSTANT)
-    lefts, tops = (
-        np.clip((np.arange(cells) + 0.5) * side / cells - window / 2, 0, side - window).astype(int)
-        for cells, side, window in zip(blocks, (width, height), (across, down), strict=True)
-    )
-    found: list[Window] = []
-    least = max(float(sums.max()) * _NOTABLE, np.finfo(np.float32).tiny)
-    while len(found) < count and sums.max() >= least:
-        row, column = np.unravel_index(int(np.argmax(sums)), sums.shape)
-        top, left = int(tops[row]), int(lefts[column])
-        found.append((slice(top, top + down), slice(left, left + across)))
-        near = np.abs(tops - top) < down
-        sums[np.ix_(near, np.abs(lefts - left) < across)] = 0
-    return tuple(found)
 
 
 def _tile_size(size: tuple[int, int]) -> tuple[int, int]:

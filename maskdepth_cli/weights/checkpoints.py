@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_STORED
 
-from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.errors import WeightsError, one_line
 from maskdepth_cli.weights.tensors import load_tensors
 
 if TYPE_CHECKING:
@@ -130,11 +130,6 @@ def mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str
         if names
     ]
     return "; ".join(parts)
-
-
-def one_line(error: Exception) -> str:
-    """Condense an error's text to one line."""
-    return " ".join(str(error).split())[:200]
 
 
 def config_of(path: Path) -> dict[str, Any]:

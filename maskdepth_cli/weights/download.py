@@ -8,6 +8,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -124,7 +125,7 @@ def install(source: Path, target: Path, *, sha256: str, move: bool = False) -> P
 
 
 def weights_sha256(path: Path) -> str:
-    """Hex SHA-256 of a weights file.
+    """Hex SHA-256 of a weights file; it is read once, as long as its size and time stay the same.
 
     Raises
     ------
@@ -132,9 +133,15 @@ def weights_sha256(path: Path) -> str:
         The file cannot be read.
     """
     try:
-        return file_sha256(path)
+        status = path.stat()
+        return _digest(path.absolute(), status.st_ino, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+@cache
+def _digest(path: Path, inode: int, size: int, mtime_ns: int) -> str:
+    return file_sha256(path)
 
 
 def check_url(url: str) -> None:

@@ -113,3 +113,47 @@ def test_mistakes_are_told_in_a_line(scene, maskdepth, monkeypatch, more, code, 
     assert ended.code == code
     assert words in ended.err
     assert not (folder / "inverse.ply").exists()
+
+
+def test_folders_are_a_run_that_goes_on_where_it_stopped(scene, maskdepth):
+    folder, photo, distance = scene
+    for name in ("a", "b/c"):
+        for place in ("photos", "depths", "masks"):
+            (folder / place / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"photos/{name}.png"), photo[..., ::-1])
+        np.save(folder / f"depths/{name}.npy", distance)
+        mask = np.zeros((30, 40), np.uint8)
+        mask[:10] = 255
+        cv2.imwrite(str(folder / f"masks/{name}.png"), mask)
+    cv2.imwrite(str(folder / "photos/alone.png"), photo)
+    arguments = ["pointcloud", str(folder / "photos"), str(folder / "depths"), "--json"]
+    arguments += ["--mask", str(folder / "masks"), "--depth-kind", "depth", "--focal", "50"]
+    arguments += ["-o", str(folder / "out")]
+    ended = maskdepth(*arguments)
+    assert ended.code == ExitCode.SOME_FAILED
+    statuses = {name: row["status"] for name, row in ended.rows.items()}
+    assert statuses == {"a.png": "done", "b/c.png": "done", "alone.png": "failed"}
+    single = str(folder / "one.ply")
+    depth = str(folder / "metric.npy")
+    one = ["pointcloud", str(folder / "photo.png"), depth, "--depth-kind", "depth", "-o", single]
+    one += ["--focal", "50", "--mask", str(folder / "masks/a.png")]
+    assert maskdepth(*one).code == ExitCode.OK
+    for name in ("a", "b/c"):
+        assert (folder / f"out/{name}.ply").read_bytes() == (folder / "one.ply").read_bytes()
+    again = {name: row["status"] for name, row in maskdepth(*arguments).rows.items()}
+    assert again == {"a.png": "skipped", "b/c.png": "skipped", "alone.png": "failed"}
+    far = {name: row["status"] for name, row in maskdepth(*arguments, "--cull", "0.5").rows.items()}
+    assert far["a.png"] == "done"
+    shares = [maskdepth(*arguments, "--overwrite", "--shard", f"{i}/2").rows for i in (1, 2)]
+    assert sorted([*shares[0], *shares[1]]) == ["a.png", "alone.png", "b/c.png"]
+
+
+def test_one_file_is_no_run(scene, maskdepth):
+    folder, _, _ = scene
+    one = ["pointcloud", str(folder / "photo.png"), str(folder / "inverse.npy")]
+    ended = maskdepth(*one, "--dry-run")
+    assert ended.code == ExitCode.USAGE
+    assert "--dry-run" in ended.err
+    ended = maskdepth("pointcloud", str(folder), str(folder), "-o", str(folder / "x.ply"))
+    assert ended.code == ExitCode.USAGE
+    assert not list(folder.glob("*.ply"))

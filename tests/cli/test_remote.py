@@ -182,6 +182,53 @@ def test_shards_and_their_manifests(remote, store, maskdepth):
     assert set(rows(found["manifest.jsonl"])) == {"a.jpg", "x/b.jpg", "x/c.png"}
 
 
+def test_every_command_over_photos_works_there(remote, store, maskdepth, tmp_path):
+    """The same files come from a store and from disks, and lie in a store and on disks."""
+    assert maskdepth(*remote.arguments("--layers", "--preview")).code == ExitCode.OK
+    here = remote.root
+    for path in (path for path in remote.out.rglob("*") if path.is_file()):
+        store.upload_file(str(path), BUCKET, str(path.relative_to(here)))
+
+    def both(command, *places, more=(), page=False):
+        local = [str(here / place) for place in places]
+        name = f"{command}.html" if page else command
+        target = here / "made" / name
+        ended = maskdepth(command, *local, *more, "-o", str(target))
+        assert ended.code == ExitCode.OK, ended.err
+        ended = maskdepth(command, *map(url, places), *more, "-o", url(f"made/{name}"))
+        assert ended.code == ExitCode.OK, ended.err
+        assert "maskdepth-" not in ended.err
+        files = [target] if page else [p for p in target.rglob("*") if p.is_file()]
+        made = {str(p.relative_to(here / "made")): p.read_bytes() for p in files}
+        found = {k: v for k, v in objects(store, "made/").items() if k.startswith(name)}
+        for rows_of in (made, found):
+            rows_of.pop(f"{name}/manifest.jsonl", None)
+        assert found == made
+        assert len(found) >= (1 if page else 3)
+
+    both("gallery", "out", page=True)
+    both("export", "out", more=["--photos", url("photos")])
+    both("bokeh", "out", more=["--photos", str(here / "photos"), "--focus", "background"])
+    both("pointcloud", "photos", "out")
+    target = here / "made/show"
+    compared = ["--before", str(here / "depths"), "--after", str(here / "out")]
+    assert maskdepth("show", str(here / "photos"), *compared, "-o", str(target)).code == ExitCode.OK
+    compared = ["--before", url("depths"), "--after", url("out")]
+    ended = maskdepth("show", url("photos"), *compared, "-o", url("made/show"))
+    assert ended.code == ExitCode.OK
+    assert sorted(objects(store, "made/show/")) == ["a.png", "manifest.jsonl", "x/b.png", "x/c.png"]
+
+
+def test_layers_find_photos_in_a_store_by_their_manifest(remote, store, maskdepth):
+    assert maskdepth(*arguments(remote, "--layers")).code == ExitCode.OK
+    assert maskdepth("bokeh", url("out"), "-o", url("blurred")).code == ExitCode.OK
+    found = sorted(objects(store, "blurred/"))
+    assert found == ["a.png", "manifest.jsonl", "x/b.png", "x/c.png"]
+    ended = maskdepth("export", url("none"), "-o", url("x"))
+    assert ended.code == ExitCode.NOTHING_TO_DO
+    assert "s3://album/none" in ended.err
+
+
 @pytest.mark.parametrize(
     ("place", "with_place", "code", "words"),
     [

@@ -302,13 +302,15 @@ def _run_of(path: Path) -> Iterator[Path]:
 
 def _read_gallery(path: Path) -> None:
     from maskdepth_cli.commands.gallery import write_gallery
+    from maskdepth_cli.commands.gallery_request import GalleryRequest
 
     with _run_of(path) as run:
-        write_gallery(run, run / "page.html")
+        write_gallery(GalleryRequest(run, run / "page.html"))
 
 
 def _read_layers(path: Path) -> None:
-    from maskdepth_cli.commands.layered_photos import LayeredRequest, find_layers
+    from maskdepth_cli.commands.layered_photos import find_layers
+    from maskdepth_cli.commands.layered_request import LayeredRequest
 
     with _run_of(path) as run:
         layered = find_layers(LayeredRequest(run), lambda place: (("x", f"{place}.x"),))

@@ -397,7 +397,8 @@ def test_places_without_a_manifest_are_refused(tmp_path):
 
 def test_readers_of_a_run_are_told_to_merge_its_shards(tmp_path):
     from maskdepth_cli.commands.gallery import write_gallery
+    from maskdepth_cli.commands.gallery_request import GalleryRequest
 
     (tmp_path / "manifest.1-of-2.jsonl").write_text(line("x"))
     with pytest.raises(NothingToDoError, match="maskdepth merge-manifests"):
-        write_gallery(tmp_path, tmp_path / "gallery.html")
+        write_gallery(GalleryRequest(tmp_path))
