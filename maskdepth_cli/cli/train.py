@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING
 from maskdepth_cli.training.request import TrainRequest
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from maskdepth_cli.training.logs import Progress
 
 
@@ -21,39 +20,31 @@ def train(request: TrainRequest) -> None:
     A run that was stopped goes on from its last checkpoint when the same
     command is given again.
     """
-    from rich.console import Console
-
     from maskdepth_cli.training.run import train as run
 
-    console = Console(stderr=True, quiet=request.quiet or os.environ.get("RANK", "0") != "0")
-    with bar(console) as report:
+    quiet = request.quiet or os.environ.get("RANK", "0") != "0"
+    with bar(quiet=quiet) as report:
         path = run(request, report)
-    console.print(
-        f"{'pictures' if request.show_data else 'weights'}: {path}", highlight=False, soft_wrap=True
-    )
+    if not quiet:
+        print(f"{'pictures' if request.show_data else 'weights'}: {path}", file=sys.stderr)
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
+def bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show progress: a bar on a terminal, elsewhere a line for every line of the log."""
-    from rich import progress as rich
+    from tqdm import tqdm
 
-    columns = (
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.description}"),
-    )
-    with rich.Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task("", total=None)
+    layout = "{bar:20} {n_fmt}/{total_fmt}  {desc}"  # a resumed run's rate is not tqdm's
+    disable = True if quiet else None
+    with tqdm(bar_format=layout, file=sys.stderr, disable=disable) as shown:
 
         def report(progress: Progress) -> None:
             text = describe(progress)
-            shown.update(
-                task, completed=progress.iteration, total=progress.iterations, description=text
-            )
-            if progress.logged and not console.is_terminal:
-                count = f"{progress.iteration}/{progress.iterations}"
-                console.print(f"{count}  {text}", highlight=False, soft_wrap=True)
+            shown.total = progress.iterations
+            shown.set_description_str(text, refresh=False)
+            shown.update(progress.iteration - shown.n)
+            if progress.logged and shown.disable and not quiet:
+                print(f"{progress.iteration}/{progress.iterations}  {text}", file=sys.stderr)
 
         yield report
 

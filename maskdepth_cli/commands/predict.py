@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import check_format, write_depth
@@ -58,7 +59,7 @@ def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
     )
 
 
-class PredictWorker:
+class PredictWorker(NetworkWorker):
     """Predict photos with one network.
 
     Parameters
@@ -83,12 +84,7 @@ class PredictWorker:
         model: str,
         photos: int = 1,
     ) -> None:
-        from maskdepth_cli.engine.runtime import divide_cores
-
-        self._cores = divide_cores(predictor.device, photos)
-        self.at_once = self._cores.items
-        # Batches gain nothing on the CPU: photos side by side do, see docs/performance.md.
-        self.batch_size = 1 if predictor.device.type == "cpu" else request.side.settings.batch_size
+        super().__init__(predictor.device, request.side.settings.batch_size, photos)
         self._request = request
         self._folder = folder
         self._predictor = predictor
@@ -100,7 +96,7 @@ class PredictWorker:
 
     def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
         """Predict photos; those of equal network size share batches."""
-        with self._cores.share():
+        with self.cores.share():
             return list(zip(loaded, self._predictor.predict_many(loaded), strict=True))
 
     def save(self, job: Job, result: tuple[Photo, InverseDepth]) -> dict[str, Any]:

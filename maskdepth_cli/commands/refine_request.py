@@ -63,7 +63,7 @@ class RefineRequest:
         DepthKind,
         Setting("What --depths holds: inverse (larger = nearer) or depth; not guessed."),
     ] = "inverse"
-    side: Annotated[SideChoice, Without(("weights",))] = field(default_factory=SideChoice)
+    side: Annotated[SideChoice, Without(("weights", "tta"))] = field(default_factory=SideChoice)
     format: FormatSetting = "png"
     preview: PreviewSetting = False
     embed: Annotated[

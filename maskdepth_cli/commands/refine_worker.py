@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import strips
 from maskdepth_cli.commands.job_masks import read_masks
+from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth, write_depth
@@ -54,7 +55,7 @@ class Refined:
     result: RefinedDepth
 
 
-class RefineWorker:
+class RefineWorker(NetworkWorker):
     """Refine photos with one method, `Refiner` or another with its signature.
 
     Parameters
@@ -82,12 +83,7 @@ class RefineWorker:
         predictor: Predictor | None = None,
         photos: int = 1,
     ) -> None:
-        from maskdepth_cli.engine.runtime import divide_cores
-
-        self._cores = divide_cores(method.device, photos)
-        self.at_once = self._cores.items
-        # Small photos fill a GPU only together; on the CPU batches gain nothing.
-        self.batch_size = 1 if method.device.type == "cpu" else method.settings.batch_size
+        super().__init__(method.device, method.settings.batch_size, photos)
         self._request = request
         self._folder = folder
         self._method = method
@@ -117,7 +113,7 @@ class RefineWorker:
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""
-        with self._cores.share():
+        with self.cores.share():
             return self._compute(loaded)
 
     def _compute(self, loaded: Sequence[Loaded]) -> list[Refined]:

@@ -46,14 +46,7 @@ class RefineSettings:
             panel=METHOD,
         ),
     ] = "own"
-    windows: Annotated[
-        bool,
-        Setting(
-            "Refine small masks within their surroundings, which is faster, or each over the "
-            "whole photo.",
-            panel=METHOD,
-        ),
-    ] = True
+    windows: bool = True  # small masks are refined within their surroundings, which is faster
     layers: Annotated[
         bool, Setting("Also write both layers' depth and the mask, to DIR/layers.")
     ] = True  # False: only the depth is made, the layers are the initial depth
