@@ -76,15 +76,7 @@ class Baseline(ABC):
     def refine_instances(
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
-        """Refine with every instance above ``min_instance_share``, merged pixel by pixel.
-
-        Parameters
-        ----------
-        image, depth
-            As for `refine`.
-        instances : InstanceMap or sequence of Mask
-            (H, W) ids, 0 = none; or masks (H, W).
-        """
+        """Refine with every instance above ``min_instance_share``; see `RefinementMethod`."""
         masks = instance_masks(instances, self.min_instance_share)
         results = (self.refine(image, depth, mask) for mask in masks)
         return merge_instances(depth, results, self.merge)
