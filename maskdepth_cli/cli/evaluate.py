@@ -27,7 +27,9 @@ def evaluate(
 ) -> ExitCode:
     """Measure whether refinement helps, on the paper's protocol or your own data.
 
-    Metrics, protocol and layouts are described in docs/evaluation.md.
+    Metrics, protocol and layouts are described in docs/evaluation.md. Test
+    sets lie on disks of this machine, and one run compares all: no s3://, no
+    shards.
     """
     from maskdepth_cli.evaluation.stages import evaluate as run
 
