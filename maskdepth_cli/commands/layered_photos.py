@@ -142,6 +142,7 @@ def run_layered(
     request: Asked,
     options: RunOptions,
     make_worker: Callable[[Asked, LayeredRun, Path], Worker[Any, Any]],
+    outputs: Outputs | None = None,
 ) -> ExitCode:
     """Run a command over the photos of a run with layers.
 
@@ -153,6 +154,8 @@ def run_layered(
         How the run behaves.
     make_worker
         Takes the request, the photos and the target folder.
+    outputs
+        See `find_layers`; None: as the request says.
 
     Raises
     ------
@@ -161,7 +164,7 @@ def run_layered(
     """
 
     def here(request: Asked, options: RunOptions) -> ExitCode:
-        layered = find_layers(request, request.outputs, request.extra(), options.stage)
+        layered = find_layers(request, outputs or request.outputs, request.extra(), options.stage)
         worker = make_worker(request, layered, options.folder)
         pixels = photo_pixels(request.max_megapixels)
         return run(layered.plan, lambda: worker, options, decisive(request), pixels)

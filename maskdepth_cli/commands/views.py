@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, Outputs, find_layers
+from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, Outputs, run_layered
 from maskdepth_cli.commands.layered_request import LayeredRequest
 from maskdepth_cli.commands.view_requests import MeshRequest, ParallaxRequest, StereoRequest
 from maskdepth_cli.errors import ExitCode
-from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
-from maskdepth_cli.run.runner import run
-from maskdepth_cli.settings import decisive
 from maskdepth_cli.viewing.meshes import check_trimesh, layered_mesh, write_glb
 from maskdepth_cli.viewing.pictures import write_picture
 from maskdepth_cli.viewing.points import focal_length
@@ -28,8 +25,6 @@ from maskdepth_cli.viewing.views import (
     parallax,
     stereo_pair,
 )
-
-_WHICH = ("run", "names", "photos", "max_megapixels")  # photos: not how they are shown
 
 Save = Callable[[Job, LayeredScene, Path], dict[str, Any]]
 
@@ -116,11 +111,10 @@ def _show(
     long_side: int | None,
     save: Save,
 ) -> ExitCode:
-    layered = find_layers(request, outputs)
-    worker = ViewWorker(layered, options.folder, long_side, save)
-    settings = {name: value for name, value in decisive(request).items() if name not in _WHICH}
-    pixels = photo_pixels(request.max_megapixels)
-    return run(layered.plan, lambda: worker, options, settings, pixels)
+    def make_worker(request: LayeredRequest, layered: LayeredRun, folder: Path) -> ViewWorker:
+        return ViewWorker(layered, folder, long_side, save)
+
+    return run_layered(request, options, make_worker, outputs)
 
 
 class ViewWorker:
