@@ -34,6 +34,12 @@ VideoFormat: TypeAlias = Literal["mp4", "webm", "gif"]
 StereoLayout: TypeAlias = Literal["side-by-side", "over-under", "anaglyph", "pair"]
 """How both pictures of a stereo photo are written."""
 
+Edges: TypeAlias = Literal["soft", "hard"]
+"""Whether depth at a mask's edge lies between object and background, or is one of them."""
+
+SkyAs: TypeAlias = Literal["far", "unknown"]
+"""What the depth of a masked sky becomes."""
+
 MergeRule: TypeAlias = Literal["own", "largest"]
 """Of several masks, whose result a pixel takes: of the one that covers it, or the paper's rule."""
 

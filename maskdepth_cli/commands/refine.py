@@ -9,6 +9,7 @@ from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
 from maskdepth_cli.commands.wanted import wanted_by_refine
+from maskdepth_cli.engine.finishing import FinishSettings
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depths import check_format
@@ -29,13 +30,33 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         Before any work; see docs/exit-codes.md.
     """
     return run_where_it_lies(request, options, _refine_here)
+    places = (*request.inputs, request.masks, request.instances, request.depths, request.sky)
+    with staged((*places, options.folder)) as stage:
+        if stage:
+            request, options = _at_hand(request, stage), at_hand(options, stage)
+        return _refine_here(request, options)
+
+
+def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
+    """Return a request for stand-ins of what lies in an object store."""
+    roots: dict[str, Any] = {
+        name: Path(stand_in(stage, root))
+        for name in ("masks", "instances", "depths", "sky")
+        if (root := getattr(request, name))
+    }
+    inputs = tuple(stand_in(stage, place) for place in request.inputs)
+    return replace(request, inputs=inputs, **roots)
 
 
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
     layout = Layout(
-        request.format, request.settings.layers, request.preview, embedded=request.embed
+        request.format,
+        request.settings.layers,
+        request.preview,
+        embedded=request.embed,
+        confidence=request.finish.confidence,
     )
     wanted = wanted_by_refine(request)
     made_with = _decisive(request, weights_id(request.weights))
@@ -55,11 +76,17 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     def make_worker() -> RefineWorker:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
-        method = load_refiner(request.weights, **asdict(request.settings))
+        method = load_refiner(request.weights, **_computed(request))
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
     return run(plan, make_worker, options, made_with, photo_pixels(request.max_megapixels))
+
+
+def _computed(request: RefineRequest) -> dict[str, Any]:
+    """Return the engine's settings: edges need both layers, written or not."""
+    settings = asdict(request.settings)
+    return settings | {"layers": request.settings.layers or request.finish.recomposes}
 
 
 def _holds_depth(job: Job) -> bool:
@@ -71,4 +98,7 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     settings = decisive(request.settings)
     matte = {"matte": request.matte} if request.matte else {}
     chosen = {name: list(value) for name, value in decisive(request.selection).items() if value}
-    return {"weights": weights, "depth_kind": request.depth_kind, **matte, **chosen, **settings}
+    default = decisive(FinishSettings())
+    finish = {name: v for name, v in decisive(request.finish).items() if v != default[name]}
+    settings = {**matte, **chosen, **settings, **finish}
+    return {"weights": weights, "depth_kind": request.depth_kind, **settings}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte
+from maskdepth_cli.engine.finishing import FinishSettings
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.selection import EVERYTHING, Selection
@@ -57,6 +58,14 @@ class RefineRequest:
             place=True,
         ),
     ] = None
+    sky: Annotated[
+        Path | None,
+        Setting(
+            "Masks of the sky, paired by name as masks are; photos may do without.",
+            metavar="PATH",
+        ),
+    ] = None
+    finish: FinishSettings = field(default_factory=FinishSettings)
     mask_suffix: MaskSuffixSetting = ""
     depth_suffix: DepthSuffixSetting = ""
     depth_kind: Annotated[

@@ -14,11 +14,12 @@ from maskdepth_cli.arrays import strips
 from maskdepth_cli.commands.job_masks import read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
+from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth, write_depth
 from maskdepth_cli.files.images import as_image, read_photo
 from maskdepth_cli.files.mask_files import LazyMasks
-from maskdepth_cli.files.masks import write_mask
+from maskdepth_cli.files.masks import read_mask, write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.jobs import Job
@@ -43,6 +44,7 @@ class Loaded:
     depth: InverseDepth | None = None  # None: not predicted yet
     mask: Mask | None = None
     instances: InstanceMap | Sequence[Mask] | None = None
+    sky: Mask | None = None
     within: WithinPhoto = field(default_factory=WithinPhoto)
 
 
@@ -108,8 +110,16 @@ class RefineWorker(NetworkWorker):
         matte = self._request.matte or "portrait"
         masks = read_masks(job, size, self._request.selection, matte, limit)
         if isinstance(masks, LazyMasks) and len(masks) == 1:
-            return Loaded(image, depth, mask=masks[0], within=within)
-        return Loaded(image, depth, instances=masks, within=within)
+            return Loaded(image, depth, masks[0], sky=self._sky(job, size), within=within)
+        return Loaded(image, depth, None, masks, self._sky(job, size), within)
+
+    def _sky(self, job: Job, size: tuple[int, int]) -> Mask | None:
+        """Read the mask of the sky, where there is one."""
+        for path in job.paths("sky"):
+            if path != job.image:
+                sky = read_mask(path, max_megapixels=self._request.max_megapixels)
+                return match_size(sky, size, what="mask", path=path)
+        return None
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""
@@ -130,6 +140,7 @@ class RefineWorker(NetworkWorker):
                 result = next(together)
             else:
                 result = self._method.refine_instances(photo.image, depth, photo.instances)
+            result = finish(result, self._request.finish, photo.sky)
             results.append(Refined(photo, depth, result))
         return results
 
@@ -149,6 +160,8 @@ class RefineWorker(NetworkWorker):
             write_picture(self._folder / preview, _preview(result))
         if mask := job.output("mask"):
             write_mask(self._folder / mask, refined.mask)
+        if sure := job.output("confidence"):
+            write_mask(self._folder / sure, confidence_of(result.initial, refined))
         if copy := job.output("embedded"):
             self._embed(job, result, self._folder / copy)
         scales = {}

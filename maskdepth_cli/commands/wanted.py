@@ -38,6 +38,10 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
         within = partial(matte_missing, name=request.matte or "portrait")
         masks = found[0] if found else Wanted("mask", "mask", None, several=True)
         found = [replace(masks, within=within)]
+    if request.finish.sky_as != "far" and not request.sky:
+        raise UsageError("--sky-as says what the masks of --sky become; give both")
+    if request.sky:
+        found.append(Wanted("sky", "sky mask", request.sky, within=lambda photo: ""))
     if request.depths:
         found.append(depth_maps("depth", request.depths, request.depth_suffix))
     return found

@@ -26,7 +26,8 @@ class Layout:
 
     The map of `x/photo.jpg` is `x/photo.EXT`; its preview `previews/x/photo.png`; its layers
     `layers/foreground/x/photo.EXT`, `layers/background/x/photo.EXT` and `layers/mask/x/photo.png`;
-    a copy of the photo with the map inside `embedded/x/photo.jpg`.
+    a copy of the photo with the map inside `embedded/x/photo.jpg`; how sure it is
+    `confidence/x/photo.png`.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ class Layout:
         Role of the first output, the map itself.
     embedded
         Whether a copy of the photo with the map inside is written.
+    confidence
+        Whether a map of how sure the depth is is written.
     """
 
     extension: str
@@ -45,6 +48,7 @@ class Layout:
     preview: bool = False
     role: str = "depth"
     embedded: bool = False
+    confidence: bool = False
 
     def outputs(self, place: str, suffix: str = "") -> tuple[tuple[str, str], ...]:
         """Return role and relative path of each output of a photo.
@@ -58,6 +62,8 @@ class Layout:
             found.append(("mask", f"layers/mask/{place}.png"))
         if self.preview:
             found.append(("preview", f"previews/{place}.png"))
+        if self.confidence:
+            found.append(("confidence", f"confidence/{place}.png"))
         if self.embedded:
             found.append(("embedded", f"embedded/{place}{suffix}"))
         return tuple(found)
