@@ -101,7 +101,7 @@ def _check_one(request: PointCloudRequest, options: RunOptions) -> None:
 def _write_one(request: PointCloudRequest, target: Path, *, quiet: bool) -> None:
     """Write the point cloud of one photo, and say how many points it has."""
     photo = Path(request.photo)
-    inputs = tuple((one.role, one.folder) for one in _inputs(request))
+    inputs = tuple((one.role, one.folder) for one in _inputs(request) if one.folder)
     job = Job(photo.name, photo, inputs, ((_ROLE, target.name),))
     worker = PointCloudWorker(request, target.parent)
     (cloud,) = worker.compute([worker.load(job)])
