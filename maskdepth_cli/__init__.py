@@ -6,29 +6,85 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maskdepth_cli.engine.loading import load_refiner
-    from maskdepth_cli.engine.refiner import Refiner
-    from maskdepth_cli.engine.result import RefinedDepth
-    from maskdepth_cli.side.loading import load_predictor
-    from maskdepth_cli.side.predictor import Predictor
+    from maskdepth_cli.engine.loading import load_refiner as load_refiner
+    from maskdepth_cli.engine.refiner import Refiner as Refiner
+    from maskdepth_cli.engine.result import RefinedDepth as RefinedDepth
+    from maskdepth_cli.engine.result import RefinementMethod as RefinementMethod
+    from maskdepth_cli.engine.settings import RefineSettings as RefineSettings
+    from maskdepth_cli.errors import ArrayError as ArrayError
+    from maskdepth_cli.errors import InputFileError as InputFileError
+    from maskdepth_cli.errors import MaskdepthError as MaskdepthError
+    from maskdepth_cli.errors import OutputError as OutputError
+    from maskdepth_cli.errors import UsageError as UsageError
+    from maskdepth_cli.errors import WeightsError as WeightsError
+    from maskdepth_cli.files.depths import read_depth as read_depth
+    from maskdepth_cli.files.depths import write_depth as write_depth
+    from maskdepth_cli.files.images import read_photo as read_photo
+    from maskdepth_cli.files.masks import read_instance_map as read_instances
+    from maskdepth_cli.files.masks import read_mask as read_mask
+    from maskdepth_cli.methods.baselines import BilateralMedian as BilateralMedian
+    from maskdepth_cli.methods.baselines import GuidedFilter as GuidedFilter
+    from maskdepth_cli.methods.baselines import LayeredPropagation as LayeredPropagation
+    from maskdepth_cli.methods.baselines import WeightedMedian as WeightedMedian
+    from maskdepth_cli.side.loading import load_predictor as load_predictor
+    from maskdepth_cli.side.predictor import Predictor as Predictor
+    from maskdepth_cli.side.settings import PredictSettings as PredictSettings
 
     __version__: str
 
 _HOMES = {
-    "Refiner": "maskdepth_cli.engine.refiner",
-    "RefinedDepth": "maskdepth_cli.engine.result",
-    "Predictor": "maskdepth_cli.side.predictor",
-    "load_predictor": "maskdepth_cli.side.loading",
-    "load_refiner": "maskdepth_cli.engine.loading",
+    "ArrayError": "errors",
+    "BilateralMedian": "methods.baselines",
+    "GuidedFilter": "methods.baselines",
+    "InputFileError": "errors",
+    "LayeredPropagation": "methods.baselines",
+    "MaskdepthError": "errors",
+    "OutputError": "errors",
+    "PredictSettings": "side.settings",
+    "Predictor": "side.predictor",
+    "RefineSettings": "engine.settings",
+    "RefinedDepth": "engine.result",
+    "RefinementMethod": "engine.result",
+    "Refiner": "engine.refiner",
+    "UsageError": "errors",
+    "WeightedMedian": "methods.baselines",
+    "WeightsError": "errors",
+    "load_predictor": "side.loading",
+    "load_refiner": "engine.loading",
+    "read_depth": "files.depths",
+    "read_instance_map": "files.masks",
+    "read_mask": "files.masks",
+    "read_photo": "files.images",
+    "write_depth": "files.depths",
 }
+_OWN_NAMES = {"read_instances": "read_instance_map"}
 
 __all__ = [
+    "ArrayError",
+    "BilateralMedian",
+    "GuidedFilter",
+    "InputFileError",
+    "LayeredPropagation",
+    "MaskdepthError",
+    "OutputError",
+    "PredictSettings",
     "Predictor",
+    "RefineSettings",
     "RefinedDepth",
+    "RefinementMethod",
     "Refiner",
+    "UsageError",
+    "WeightedMedian",
+    "WeightsError",
     "__version__",
+    "errors",
     "load_predictor",
     "load_refiner",
+    "read_depth",
+    "read_instances",
+    "read_mask",
+    "read_photo",
+    "write_depth",
 ]
 
 
@@ -38,8 +94,11 @@ def __getattr__(name: str) -> Any:
         from maskdepth_cli.version import version
 
         return version()
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name == "errors":
+        return import_module("maskdepth_cli.errors")
+    own = _OWN_NAMES.get(name, name)
+    if own in _HOMES:
+        return getattr(import_module(f"maskdepth_cli.{_HOMES[own]}"), own)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -68,6 +68,13 @@ def white(photo: Photo) -> np.float32:
     return np.float32(1 if photo.dtype.kind == "f" else 256**photo.dtype.itemsize - 1)
 
 
+def as_image(photo: Photo) -> Image:
+    """Return a photo's samples in [0, 1]."""
+    if photo.dtype.kind == "f":
+        return np.asarray(photo, np.float32)
+    return np.divide(photo, white(photo), dtype=np.float32)
+
+
 def resize_photo(photo: Photo, shape: tuple[int, int], interpolation: str) -> Image:
     """Resize (H, W, 3) to (height, width) in [0, 1], as `resize` of its samples divided by white.
 

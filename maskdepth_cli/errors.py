@@ -29,6 +29,10 @@ class InputFileError(MaskdepthError):
     exit_code = ExitCode.SOME_FAILED
 
 
+class ArrayError(MaskdepthError, ValueError):
+    """An array given in Python has a wrong shape or type, or values outside its range."""
+
+
 class UsageError(MaskdepthError):
     """Options that contradict each other, or values outside their range."""
 

@@ -10,12 +10,27 @@ the field decides a result (`decisive`). A field without a `Setting` is for Pyth
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from maskdepth_cli.choices import DepthFormat, Device, Precision
+from maskdepth_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -108,6 +123,70 @@ def decisive(settings: DataclassInstance) -> dict[str, Any]:
     """Return the fields that decide what is computed, by name."""
     known = declared(type(settings))
     return {name: getattr(settings, name) for name, field in known.items() if field.decides}
+
+
+def check(settings: DataclassInstance, *, aside: tuple[str, ...] = ()) -> None:
+    """Refuse values that the fields do not allow, as options of a command are.
+
+    Parameters
+    ----------
+    settings
+        Of which fields with a choice, a number or a switch are checked.
+    aside
+        Fields that are checked elsewhere.
+
+    Raises
+    ------
+    UsageError
+        Names the field, its value and what may be given.
+    """
+    for name, field in declared(type(settings)).items():
+        value = getattr(settings, name)
+        if name in aside or (value is None and NoneType in get_args(field.kind)):
+            continue
+        if expected := _unlike(value, field):
+            raise UsageError(f"{name}={value!r}: give {expected}")
+
+
+def _unlike(value: Any, field: Declared) -> str:
+    """Say what a field takes instead of a value, empty where it takes that."""
+    kinds = get_args(field.kind) if get_origin(field.kind) in (Union, UnionType) else (field.kind,)
+    kind = kinds[0]
+    if get_origin(kind) is Literal:
+        return "" if value in get_args(kind) else " or ".join(get_args(kind))
+    if kind is bool:
+        return "" if isinstance(value, bool) else "True or False"
+    if kind not in (int, float):
+        return ""
+    low, high = (field.setting.min, field.setting.max) if field.setting else (None, None)
+    words = "a whole number" if kind is int else "a number"
+    words += f" of at least {low:g}" if low is not None else ""
+    words += f"{' and' if low is not None else ' of'} at most {high:g}" if high is not None else ""
+    if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real):
+        return words
+    number = float(value)
+    within = (low is None or number >= low) and (high is None or number <= high)
+    return "" if within and math.isfinite(number) else words
+
+
+_Settings = TypeVar("_Settings", bound="DataclassInstance")
+
+
+def changed(settings: _Settings, changes: Mapping[str, Any]) -> _Settings:
+    """Return settings with some fields changed.
+
+    Raises
+    ------
+    UsageError
+        A field is unknown, or its value is not allowed.
+    """
+    names = list(declared(type(settings)))
+    for name in changes:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no setting {name!r}; {hint}")
+    return replace(settings, **changes)
 
 
 DeviceSetting = Annotated[

@@ -152,10 +152,15 @@ def test_python_runs(page, folder, weights, monkeypatch):
     write_depth("depth.png", depth, format="png")
     mask = np.zeros((48, 64), np.float32)
     mask[10:30, 20:40] = 1
-    names = {"image": np.zeros((48, 64, 3), np.float32), "depth": depth, "mask": mask}
-    for language, text in blocks(page):
+    names = {
+        "__name__": "page",
+        "image": np.zeros((48, 64, 3), np.float32),
+        "depth": depth,
+        "mask": mask,
+    }
+    for language, text in blocks(page):  # those of a page build on each other
         if language == "python":
-            exec(compile(text, str(page), "exec"), dict(names))
+            exec(compile(text, str(page), "exec"), names)
 
 
 def test_the_documentation_has_commands():

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.arrays import as_image
 from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, run_layered
 from maskdepth_cli.commands.layered_request import EXR_CHANNELS, ExportRequest
 from maskdepth_cli.errors import ExitCode
-from maskdepth_cli.files.images import as_image
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions

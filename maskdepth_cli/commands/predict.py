@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskdepth_cli.arrays import as_image
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depths import check_format, write_depth
-from maskdepth_cli.files.images import as_image, read_photo
+from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions

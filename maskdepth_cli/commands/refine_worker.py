@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.arrays import strips
+from maskdepth_cli.arrays import as_image, strips
 from maskdepth_cli.commands.job_masks import read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
 from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depths import read_depth, write_depth
-from maskdepth_cli.files.images import as_image, read_photo
+from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.masks import read_mask, write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy

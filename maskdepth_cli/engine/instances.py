@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MIN_INSTANCE_SHARE, MergeRule
 from maskdepth_cli.engine.beyond import Part, settle
+from maskdepth_cli.engine.inputs import as_instances
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.windows import EVERYWHERE
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
@@ -17,23 +18,36 @@ BEYOND = 0.25  # of a change, by which the given depth may lie outside of the tw
 
 
 def instance_masks(
-    instances: InstanceMap | Sequence[Mask], min_share: float = MIN_INSTANCE_SHARE
+    instances: InstanceMap | Sequence[Mask], min_share: float | None = None
 ) -> Iterator[Mask]:
-    """Yield one mask per instance, by ascending id; masks given one by one are all kept.
+    """Yield one mask per instance, by ascending id, or the masks that were given one by one.
 
     Parameters
     ----------
     instances : InstanceMap or sequence of Mask
-        Instance map (H, W), 0 = none; or masks (H, W) in [0, 1].
-    min_share : float
-        An instance of a map counts if it covers more than this share of the pixels.
+        Instance map (H, W), 0 = none; or masks, see `as_instances`.
+    min_share : float, optional
+        An instance or a mask counts if it covers more than this share of the pixels. Where it is
+        left out, that is 0.01 for instances of a map, and masks all count.
+
+    Raises
+    ------
+    ArrayError
+        What is given is no map and no masks.
     """
-    if not isinstance(instances, np.ndarray) or instances.ndim == 3:
-        yield from (np.asarray(mask, np.float32) for mask in instances)
+    given = as_instances(instances)
+    if not isinstance(given, np.ndarray):
+        yield from (mask for mask in given if large_enough(mask, min_share))
         return
-    ids, counts = np.unique(instances, return_counts=True)
-    for identity in ids[(counts > min_share * instances.size) & (ids > 0)]:
-        yield (instances == identity).astype(np.float32)
+    least = MIN_INSTANCE_SHARE if min_share is None else min_share
+    ids, counts = np.unique(given, return_counts=True)
+    for identity in ids[(counts > least * given.size) & (ids > 0)]:
+        yield (given == identity).astype(np.float32)
+
+
+def large_enough(mask: Mask, min_share: float | None) -> bool:
+    """Tell whether a mask covers more than a share of the pixels; None: any does."""
+    return min_share is None or float(mask.mean(dtype=np.float64)) > min_share
 
 
 class RunningMerge:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from maskdepth_cli.engine.refiner import Refiner
+    from maskdepth_cli.engine.settings import RefineChanges, RefineSettings
 
 DEFAULT_WEIGHTS = "tiny"
 
 
-def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: Any) -> Refiner:
+def load_refiner(
+    weights: str | os.PathLike[str] = DEFAULT_WEIGHTS,
+    settings: RefineSettings | None = None,
+    **changes: Unpack[RefineChanges],
+) -> Refiner:
     """Load refinement weights.
 
     Parameters
@@ -19,8 +26,11 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
     weights : str or path
         Name of embedded weights (``"tiny"``), a safetensors file of this package, or the paper
         authors' checkpoint.
-    **settings
-        Fields of `RefineSettings`, such as ``device="cpu"`` or ``working_size=512``.
+    settings : RefineSettings, optional
+        How it works; the defaults where it is left out.
+    **changes
+        Fields of `RefineSettings` that differ from these, such as ``device="cuda:1"`` or
+        ``working_size=768``.
 
     Returns
     -------
@@ -32,13 +42,16 @@ def load_refiner(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, **settings: 
     WeightsError
         There are no such weights, or they do not fit.
     UsageError
-        The device or the precision cannot be had here.
+        A setting is unknown or out of its range, or the device or the precision cannot be had
+        here.
     """
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.settings import RefineSettings
+    from maskdepth_cli.settings import changed
     from maskdepth_cli.weights.refinement import find_weights, load_refinement
 
-    return Refiner(load_refinement(find_weights(weights)), RefineSettings(**settings))
+    chosen = changed(settings or RefineSettings(), changes)
+    return Refiner(load_refinement(find_weights(weights)), chosen)
 
 
 def weights_id(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS) -> str:

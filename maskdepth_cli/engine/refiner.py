@@ -11,7 +11,8 @@ from torch import nn
 from maskdepth_cli.engine.beyond import Part, continue_foreground, settle
 from maskdepth_cli.engine.compositing import composite
 from maskdepth_cli.engine.guides import Guide, Scene
-from maskdepth_cli.engine.instances import RunningMerge, instance_masks
+from maskdepth_cli.engine.inputs import as_depth, as_mask, as_photo, check_mask, check_sizes
+from maskdepth_cli.engine.instances import RunningMerge, instance_masks, large_enough
 from maskdepth_cli.engine.passes import LayerPair, Passes
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.settings import RefineSettings
@@ -50,12 +51,13 @@ class Refiner:
         Parameters
         ----------
         image : Photo
-            (H, W, 3) RGB in [0, 1], or uint8 or uint16.
+            (H, W, 3) RGB in [0, 1], or uint8 or uint16; more in `as_photo`.
         depth : InverseDepth
             (H, W) in any units; scale and offset are kept. NaN and infinite pixels stay as they
             are and do not influence others.
         mask : Mask
-            (H, W) in [0, 1], hard or soft.
+            (H, W) in [0, 1], hard or soft; more in `as_mask`. One that covers no more than
+            ``min_instance_share``, where that is set, changes nothing.
 
         Returns
         -------
@@ -65,8 +67,8 @@ class Refiner:
 
         Raises
         ------
-        ValueError
-            The shapes do not agree.
+        ArrayError
+            A shape, a type or a value is none of these, or the sizes differ.
         """
         return self.refine_many([(image, depth, mask)])[0]
 
@@ -78,10 +80,10 @@ class Refiner:
         photos : sequence of tuple
             ``(image, depth, mask)``, of any sizes.
         """
-        wanted = [(i, np.asarray(d, np.float32), np.asarray(m, np.float32)) for i, d, m in photos]
+        wanted = [(as_photo(i), as_depth(d), as_mask(m)) for i, d, m in photos]
         scenes = [self._scene(image, depth) for image, depth, _ in wanted]
         guides = [
-            self._guide(scene, depth, mask, windows=self._windows)
+            self._guide(scene if self._counts(mask) else None, depth, mask)
             for scene, (_, depth, mask) in zip(scenes, wanted, strict=True)
         ]
         layers = self._passes.layers(guides)
@@ -112,13 +114,19 @@ class Refiner:
         image, depth
             As for `refine`.
         instances : InstanceMap or sequence of Mask
-            (H, W) ids, 0 = none, instances above ``min_instance_share``; or masks.
+            (H, W) ids, 0 = none; or masks, in a sequence or (N, H, W). Those above
+            ``min_instance_share`` count.
+
+        Raises
+        ------
+        ArrayError
+            As for `refine`.
         """
         masks = instance_masks(instances, self.settings.min_instance_share)
-        depth = np.asarray(depth, np.float32)
+        image, depth = as_photo(image), as_depth(depth)
         merge = RunningMerge(depth, self.settings.merge, layers=self.settings.layers)
         scene = self._scene(image, depth)
-        guides = (self._guide(scene, depth, mask, windows=self._windows) for mask in masks)
+        guides = (self._guide(scene, depth, mask) for mask in masks)
         count, known = 0, None
         for group in self._groups(guides):
             layers = self._passes.layers(group)
@@ -138,9 +146,8 @@ class Refiner:
             self._continue(merge.result, merge.near, depth, scene)
         return settle(merge.result)
 
-    @property
-    def _windows(self) -> bool:
-        return self.settings.windows and self.settings.keep == "band"
+    def _counts(self, mask: Mask) -> bool:
+        return large_enough(mask, self.settings.min_instance_share)
 
     def _continues(self, guide: Guide) -> bool:
         """Whether a foreground is wanted beyond what the network sees for a mask."""
@@ -154,20 +161,17 @@ class Refiner:
         scene: Scene | None,
     ) -> None:
         """Complete the foreground of all masks over the whole image, in one pass."""
-        guide = self._guide(scene, depth, refined.mask, windows=False)
+        guide = Guide.of(scene, refined.mask, windows=False)
         layers = self._passes.layers([guide], both=False).get(0)
         continue_foreground(refined, near, self._parts(depth, guide, layers, merges=False))
 
     def _scene(self, image: Photo, depth: InverseDepth) -> Scene | None:
-        if image.shape != (*depth.shape, 3):
-            raise ValueError(f"image {image.shape} and depth {depth.shape} differ in size")
+        check_sizes(image, depth)
         return Scene.of(image, depth, self.settings.working_size)
 
-    def _guide(
-        self, scene: Scene | None, depth: InverseDepth, mask: Mask, *, windows: bool
-    ) -> Guide:
-        if mask.shape != depth.shape:
-            raise ValueError(f"mask {mask.shape} and depth {depth.shape} differ in size")
+    def _guide(self, scene: Scene | None, depth: InverseDepth, mask: Mask) -> Guide:
+        check_mask(depth, mask)
+        windows = self.settings.windows and self.settings.keep == "band"
         return Guide.of(scene, mask, windows=windows)
 
     def _parts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,7 +25,7 @@ PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str) -> torch.device:
-    """Choose the device: ``auto`` takes CUDA, then MPS, then the CPU.
+    """Choose the device: ``auto`` takes CUDA, then MPS, then the CPU; ``cuda:1`` one of several.
 
     Of several GPUs a process of torchrun takes the one that ``LOCAL_RANK`` says.
 
@@ -36,6 +37,11 @@ def pick_device(name: str) -> torch.device:
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(kind for kind, available in has.items() if available)
+    if found := re.fullmatch(r"cuda:(\d+)", name):
+        count = torch.cuda.device_count()
+        if int(found[1]) >= count:
+            raise UsageError(f"no {name} on this machine: it has {count} such devices")
+        return torch.device(name)
     if name not in has:
         raise UsageError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
     if not has[name]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypedDict
 
-from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Keep, MergeRule
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Keep, MergeRule, Precision
+from maskdepth_cli.errors import UsageError
 from maskdepth_cli.settings import (
     METHOD,
     BatchSizeSetting,
@@ -13,6 +14,7 @@ from maskdepth_cli.settings import (
     DeviceSetting,
     PrecisionSetting,
     Setting,
+    check,
 )
 
 
@@ -35,9 +37,15 @@ class RefineSettings:
     keep_dilation: float = 0.025  # reach of the band around the boundary, of the long side
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
     min_instance_share: Annotated[
-        float,
-        Setting("Leave out instances that cover less of the photo.", min=0, max=1, panel=METHOD),
-    ] = MIN_INSTANCE_SHARE
+        float | None,
+        Setting(
+            "Leave out instances and masks that cover no more of the photo.",
+            min=0,
+            max=1,
+            panel=METHOD,
+            default_text=f"{MIN_INSTANCE_SHARE} for instance maps; mask files count in any size",
+        ),
+    ] = None
     merge: Annotated[
         MergeRule,
         Setting(
@@ -54,3 +62,27 @@ class RefineSettings:
     device: DeviceSetting = "auto"
     precision: PrecisionSetting = "auto"
     compiled: CompiledSetting = False
+
+    def __post_init__(self) -> None:
+        check(self, aside=("device", "precision"))
+        if not 0 <= self.keep_dilation <= 1:
+            raise UsageError(f"keep_dilation={self.keep_dilation!r}: give a share of 0 to 1")
+        if not 0 < self.keep_threshold <= 1:
+            raise UsageError(f"keep_threshold={self.keep_threshold!r}: give a share of 0 to 1")
+
+
+class RefineChanges(TypedDict, total=False):
+    """Fields of `RefineSettings` by name, as `load_refiner` takes them."""
+
+    working_size: int
+    keep: Keep
+    keep_dilation: float
+    keep_threshold: float
+    min_instance_share: float | None
+    merge: MergeRule
+    windows: bool
+    layers: bool
+    batch_size: int
+    device: str
+    precision: Precision
+    compiled: bool

@@ -124,7 +124,6 @@ class Asked:
             raise UsageError("--degrade-masks writes plots: name a folder with --output")
         settings = EvaluationSettings(self.min_instance_share, parse_settings(self.metrics))
         network = {
-            "min_instance_share": self.min_instance_share,
             "device": self.device,
             "precision": self.precision,
             **({"merge": self.merge} if self.merge else {}),

@@ -12,6 +12,7 @@ from maskdepth_cli.choices import DepthKind, Keep
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.evaluation.own import code_of, load_own, options_of, split_own
 from maskdepth_cli.methods.baselines import (
     BilateralMedian,
     GuidedFilter,
@@ -156,9 +157,9 @@ def parse_methods(
     Parameters
     ----------
     texts : tuple of str
-        ``NAME``, ``NAME:VALUE``, ``NAME:OPTION=VALUE,...``, or ``all``. A value without an option
-        is the weights file of a network, the folder of ``files``, or the kernel or first option
-        of a classical method.
+        ``NAME``, ``NAME:VALUE``, ``NAME:OPTION=VALUE,...``, ``FILE.py:CLASS``, or ``all``. A
+        value without an option is the weights file of a network, the folder of ``files``, or the
+        kernel or first option of a classical method.
     settings : mapping
         Fields of `RefineSettings` for all networks: device, precision, ...
 
@@ -198,6 +199,8 @@ def parse_methods(
 
 def make_method(text: str, settings: Mapping[str, Any]) -> Method:
     """Resolve one method; see `parse_methods`. Weights are found but not loaded."""
+    if own := split_own(text):
+        return _own(text, *own, settings)
     name, _, rest = text.partition(":")
     if name in _CLASSICAL:
         build, converters = _CLASSICAL[name]
@@ -217,7 +220,18 @@ def make_method(text: str, settings: Mapping[str, Any]) -> Method:
         kind = cast(DepthKind, options.get("kind", "inverse"))
         label = f"{FILES} ({folder})"
         return Method(name, label, {"kind": kind}, maps=folder, maps_kind=kind, uses_masks=False)
-    raise UsageError(f"--method {name}: not known; there are {', '.join(known_methods())}, all")
+    raise UsageError(
+        f"--method {name}: not known; there are {', '.join(known_methods())}, all, and "
+        "FILE.py:CLASS for one of your own"
+    )
+
+
+def _own(text: str, file: Path, name: str, rest: str, settings: Mapping[str, Any]) -> Method:
+    options = options_of(text, rest)
+    merge = settings.get("merge", "largest")
+    decisive = {"code": code_of(file), "class": name, "options": options, "merge": merge}
+    load = partial(load_own, file, name, options, merge)
+    return Method(name, _label(f"{file.stem}.{name}", options), decisive, load, threaded=False)
 
 
 def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Method:

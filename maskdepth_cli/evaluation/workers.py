@@ -182,10 +182,9 @@ class MethodWorker:
         assert self._method is not None
         assert item.initial is not None
         sample = item.sample
-        masks: Any = sample.instances
+        masks = list(instance_masks(sample.instances, self._settings.min_instance_share))
         if self._degradation is not None:
-            whole = instance_masks(sample.instances, self._settings.min_instance_share)
-            masks = [degrade(mask, self._degradation) for mask in whole]
+            masks = [degrade(mask, self._degradation) for mask in masks]
         start = time.perf_counter()
         refined = self._method.refine_instances(sample.image, item.initial, masks).depth
         seconds = time.perf_counter() - start

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskdepth_cli.arrays import white
+from maskdepth_cli.arrays import as_image
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files import libraries
@@ -67,13 +67,6 @@ def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> P
         cv2 = libraries.opencv()
         return np.asarray(cv2.cvtColor(colour, cv2.COLOR_GRAY2RGB))
     return np.ascontiguousarray(colour)
-
-
-def as_image(photo: Photo) -> Image:
-    """Return a photo's samples in [0, 1]."""
-    if photo.dtype.kind == "f":
-        return np.asarray(photo, np.float32)
-    return np.divide(photo, white(photo), dtype=np.float32)
 
 
 def _in_unit_range(colour: Samples) -> bool:

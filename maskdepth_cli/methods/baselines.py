@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from maskdepth_cli.choices import MIN_INSTANCE_SHARE, MergeRule
+from maskdepth_cli.arrays import as_image
+from maskdepth_cli.choices import MergeRule
+from maskdepth_cli.engine.inputs import as_depth, as_mask, as_photo, check_mask, check_sizes
 from maskdepth_cli.engine.instances import instance_masks, merge_instances
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.methods.fills import fill_nearest, fill_telea
@@ -26,13 +28,13 @@ class Baseline(ABC):
 
     Parameters
     ----------
-    min_instance_share : float
-        Instances of a map that cover less of it are left out.
+    min_instance_share : float, optional
+        Instances and masks that cover less are left out, see `instance_masks`.
     merge : {"largest", "own"}
         How several masks are merged; `largest` is how the paper compares these methods.
     """
 
-    min_instance_share: float = field(default=MIN_INSTANCE_SHARE, kw_only=True)
+    min_instance_share: float | None = field(default=None, kw_only=True)
     merge: MergeRule = field(default="largest", kw_only=True)
 
     def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:
@@ -54,12 +56,12 @@ class Baseline(ABC):
 
         Raises
         ------
-        ValueError
-            The shapes do not agree.
+        ArrayError
+            A shape, a type or a value is none of these, or the sizes differ.
         """
-        depth, mask = np.asarray(depth, np.float32), np.asarray(mask, np.float32)
-        if not image.shape[:2] == depth.shape == mask.shape:
-            raise ValueError(f"image {image.shape}, depth {depth.shape}, mask {mask.shape} differ")
+        image, depth, mask = as_image(as_photo(image)), as_depth(depth), as_mask(mask)
+        check_sizes(image, depth)
+        check_mask(depth, mask)
         known = np.isfinite(depth)
         if mask.max() <= 0 or mask.min() >= 1 or not known.any() or np.ptp(depth[known]) == 0:
             return RefinedDepth.unchanged(depth, mask)
@@ -77,6 +79,7 @@ class Baseline(ABC):
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
         """Refine with every instance above ``min_instance_share``; see `RefinementMethod`."""
+        depth = as_depth(depth)
         masks = instance_masks(instances, self.min_instance_share)
         results = (self.refine(image, depth, mask) for mask in masks)
         return merge_instances(depth, results, self.merge)
@@ -139,6 +142,7 @@ class BilateralMedian(Baseline):
         self, image: Image, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
     ) -> RefinedDepth:
         """Filter once, whatever the instances; the mask of the result covers the image."""
+        depth = as_depth(depth)
         known = np.isfinite(depth)
         whole = np.ones(depth.shape, np.float32)
         if not known.any():

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maskdepth_cli.choices import DepthKind
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from maskdepth_cli.side.predictor import Predictor
+    from maskdepth_cli.side.settings import PredictChanges, PredictSettings
 
 
 def load_predictor(
     model: str | None = None,
+    settings: PredictSettings | None = None,
     *,
     weights: str | os.PathLike[str] | None = None,
     model_gives: DepthKind | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
-    **settings: Any,
+    **changes: Unpack[PredictChanges],
 ) -> Predictor:
     """Load a SIDE network that predicts initial depth from photos.
 
@@ -28,21 +32,25 @@ def load_predictor(
         ``"lite"`` (in the package), ``"dpt-large"``, ``"midas-v2.1"`` and others (downloaded once,
         verified), ``"hf:ORG/NAME"`` (transformers), or a checkpoint on disk. Default: told from
         ``weights``, else ``lite``.
+    settings : PredictSettings, optional
+        How it works; the defaults where it is left out.
     weights : path, optional
         A checkpoint on disk in place of the registered one.
     model_gives : {"inverse", "depth"}, optional
         What a model gives that does not tell.
     report : callable, optional
         Called during a download with the bytes that are here and the bytes there will be.
-    **settings
-        Fields of `PredictSettings`, such as ``device="cpu"`` or ``tta="flip"``.
+    **changes
+        Fields of `PredictSettings` that differ from ``settings``, such as ``device="cpu"`` or
+        ``tta="flip"``.
 
     Raises
     ------
     WeightsError
         The weights cannot be had or do not fit.
     UsageError
-        The device or the precision cannot be had here.
+        A setting is unknown or out of its range, or the device or the precision cannot be had
+        here.
 
     Examples
     --------
@@ -52,6 +60,7 @@ def load_predictor(
     >>> predictor.predict(np.zeros((48, 64, 3), np.float32)).shape
     (48, 64)
     """
+    from maskdepth_cli.settings import changed
     from maskdepth_cli.side.models import find_side_model, load_side_model
     from maskdepth_cli.side.predictor import Predictor
     from maskdepth_cli.side.settings import PredictSettings
@@ -62,5 +71,5 @@ def load_predictor(
         side.network,
         side.prepare,
         depth_kind=side.depth_kind,
-        settings=PredictSettings(**settings),
+        settings=changed(settings or PredictSettings(), changes),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypedDict
 
-from maskdepth_cli.choices import Tta
+from maskdepth_cli.choices import Precision, Tta
 from maskdepth_cli.settings import (
     COMPUTING,
     BatchSizeSetting,
@@ -13,6 +13,7 @@ from maskdepth_cli.settings import (
     DeviceSetting,
     PrecisionSetting,
     Setting,
+    check,
 )
 
 
@@ -27,3 +28,16 @@ class PredictSettings:
     device: DeviceSetting = "auto"
     precision: PrecisionSetting = "auto"
     compiled: CompiledSetting = False
+
+    def __post_init__(self) -> None:
+        check(self, aside=("device", "precision"))
+
+
+class PredictChanges(TypedDict, total=False):
+    """Fields of `PredictSettings` by name, as `load_predictor` takes them."""
+
+    tta: Tta
+    batch_size: int
+    device: str
+    precision: Precision
+    compiled: bool

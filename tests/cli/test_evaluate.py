@@ -34,6 +34,17 @@ def test_table_of_networks_and_classical_methods(evaluate, weights):
     assert ended.err == ""  # not a terminal: no bar
 
 
+def test_a_method_of_ones_own_stands_beside_the_others(evaluate, scene):
+    code = "class Same:\n    def refine(self, image, depth, mask):\n        return depth\n"
+    (scene / "mine.py").write_text(code)
+    ended = evaluate("-m", "wmf", "-m", f"{scene / 'mine.py'}:Same", "--json", "-")
+    assert ended.code == 0
+    initial, wmf, same = json.loads(ended.out)["methods"]
+    assert [row["method"] for row in (initial, wmf, same)] == ["initial", "wmf", "mine.Same"]
+    assert same["mbe"] == initial["mbe"] != wmf["mbe"]
+    assert evaluate("-m", f"{scene / 'mine.py'}:Other").code == 2
+
+
 def test_reports_stay_in_the_output_folder(evaluate, scene):
     ended = evaluate("-m", "wmf", "-o", scene / "out")
     assert ended.code == 0
