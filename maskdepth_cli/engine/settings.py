@@ -43,7 +43,7 @@ class RefineSettings:
             min=0,
             max=1,
             panel=METHOD,
-            default_text=f"{MIN_INSTANCE_SHARE} for instance maps; mask files count in any size",
+            default_text=f"{MIN_INSTANCE_SHARE}; masks in files of their own: none",
         ),
     ] = None
     merge: Annotated[

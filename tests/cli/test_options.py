@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthFormat, Device, Precision
+from maskdepth_cli.choices import MAX_MEGAPIXELS, MIN_INSTANCE_SHARE, DepthFormat, Device, Precision
 from maskdepth_cli.engine.runtime import DEVICES, PRECISIONS
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.files.depths import DEPTH_FORMATS
@@ -25,6 +25,8 @@ def test_choices_are_those_of_the_rooms_that_carry_them_out():
 def test_help_tells_the_defaults_of_the_settings(maskdepth):
     text = " ".join(maskdepth("refine", "--help").out.split())
     defaults = {field.name: field.default for field in fields(RefineSettings)}
+    assert defaults["min_instance_share"] is None  # of maps 0.01, of mask files any
+    defaults["min_instance_share"] = MIN_INSTANCE_SHARE
     for option in ("working_size", "min_instance_share", "batch_size"):
         told = re.search(rf"--{option.replace('_', '-')} .*?\[default: ([\d.]+)[;\]]", text)
         assert told
