@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+from maskdepth_cli.commands.made_masks import with_masks
 from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
@@ -51,6 +52,10 @@ def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     """Refine where all that is named lies on this machine's disks, or has stand-ins there."""
     check_format(request.format)
+    made = with_masks(request, options)
+    if made.code is not None:
+        return made.code
+    request = made.request
     layout = Layout(
         request.format,
         request.settings.layers,
@@ -71,6 +76,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         made_with["initial"] = request.side.decisive(source)
         plan = replace(plan, notes=(request.side.note(source), *plan.notes))
 
+    plan = replace(plan, notes=(*made.notes, *plan.notes))
     photos = len(plan.jobs)  # of all shards, so that each computes as a run of the whole does
 
     def make_worker() -> RefineWorker:

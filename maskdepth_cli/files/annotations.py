@@ -12,7 +12,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.regions import Patch
+from maskdepth_cli.types import Mask
 
 LARGEST = 256 << 20
 """Bytes of annotations of one photo."""
@@ -208,6 +209,41 @@ def _labelme_mask(data: str, points: list[tuple[float, float]]) -> Patch:
         raise ValueError("a mask of another size than its corners say")
     image.load()
     return Patch(np.asarray(image.convert("L")) > 0, round(left), round(top))
+
+
+def encode_labelme(objects: Sequence[tuple[str, Mask]], photo: str, made_by: str) -> bytes:
+    """Return masks (H, W) of one photo with their labels as LabelMe keeps them, to be corrected."""
+    shapes: list[dict[str, Any]] = []
+    for label, mask in objects:
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not rows.size:
+            continue
+        top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
+        stream = io.BytesIO()
+        pixels = mask[top : bottom + 1, left : right + 1] > 0.5
+        libraries.pillow().fromarray(pixels).save(stream, "PNG")
+        shapes.append(
+            {
+                "label": label,
+                "points": [[float(left), float(top)], [float(right), float(bottom)]],
+                "group_id": None,
+                "description": made_by,
+                "shape_type": "mask",
+                "flags": {},
+                "mask": base64.b64encode(stream.getvalue()).decode("ascii"),
+            }
+        )
+    height, width = objects[0][1].shape if objects else (None, None)
+    content = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": photo,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+    return json.dumps(content).encode()
 
 
 def _yolo(path: Path, size: tuple[int, int]) -> Iterator[Region]:

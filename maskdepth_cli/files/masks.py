@@ -112,7 +112,7 @@ def scaled_mask(values: NDArray[Any], full: float, path: Path) -> Mask:
     return np.ascontiguousarray(mask)
 
 
-def write_mask(path: str | Path, mask: Mask) -> None:
+def write_mask(path: str | Path, mask: Mask, made_by: str = "") -> None:
     """Write a mask as a gray PNG of 16 bits; the target is replaced in one step or left as it was.
 
     Parameters
@@ -121,6 +121,8 @@ def write_mask(path: str | Path, mask: Mask) -> None:
         The target.
     mask : Mask
         (H, W) in [0, 1]; read back within 1 / 131070, and exactly where it came from 8 bits.
+    made_by : str
+        The network that made it, kept as the text `maskdepth.mask`.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def write_mask(path: str | Path, mask: Mask) -> None:
     """
     codes = np.rint(mask * np.float32(_WHITE)).astype(np.uint16)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encode_gray16(codes, {}))
+        temporary.write_bytes(encode_gray16(codes, {"maskdepth.mask": made_by} if made_by else {}))
 
 
 def read_instance_map(

@@ -42,27 +42,15 @@ def load_hugging_face(
     WeightsError
         transformers is missing, or the model cannot be had.
     """
-    offline = is_offline()
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is imported
-    mend_torchvision()  # which transformers imports
-    try:
-        import transformers
-    except ImportError as error:
-        raise WeightsError(
-            f"hf:{name} needs the transformers library: pip install 'maskdepth[hf]'"
-        ) from error
-    library: Any = transformers
-    where: dict[str, Any] = {"local_files_only": offline or Path(name).is_dir()}
-    if os.environ.get(HOME):
-        where["cache_dir"] = cache_folder() / "huggingface"
+    library = import_transformers(f"hf:{name}")
+    where = hub_place(name)
     try:
         model = library.AutoModelForDepthEstimation.from_pretrained(
             name, use_safetensors=True, **where
         )
         processor = library.AutoImageProcessor.from_pretrained(name, **where)
     except (OSError, ValueError, ImportError) as error:
-        hint = "; MASKDEPTH_OFFLINE forbids to download it" if offline else ""
+        hint = "; MASKDEPTH_OFFLINE forbids to download it" if is_offline() else ""
         raise WeightsError(f"hf:{name}: cannot be loaded: {one_line(error)}{hint}") from error
     kind = depth_kind or _kind(model.config)
     if kind is None:
@@ -70,6 +58,34 @@ def load_hugging_face(
             f"hf:{name} does not tell whether it gives inverse depth or depth; say --model-gives"
         )
     return _only_map(model), _Processor(processor), kind
+
+
+def import_transformers(wanted_by: str) -> Any:
+    """Return the library, told whether it may download.
+
+    Raises
+    ------
+    WeightsError
+        It is missing.
+    """
+    if is_offline():
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is imported
+    mend_torchvision()  # which transformers imports
+    try:
+        import transformers
+    except ImportError as error:
+        raise WeightsError(
+            f"{wanted_by} needs the transformers library: pip install 'maskdepth[hf]'"
+        ) from error
+    return transformers
+
+
+def hub_place(name: str) -> dict[str, Any]:
+    """Return where the library looks for a network, as its `from_pretrained` takes it."""
+    where: dict[str, Any] = {"local_files_only": is_offline() or Path(name).is_dir()}
+    if os.environ.get(HOME):
+        where["cache_dir"] = cache_folder() / "huggingface"
+    return where
 
 
 def _kind(config: Any) -> DepthKind | None:

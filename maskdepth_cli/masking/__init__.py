@@ -1,0 +1,1 @@
+"""Photos to masks, by networks of other libraries."""
