@@ -103,8 +103,9 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
     settings = decisive(request.settings)
     matte = {"matte": request.matte} if request.matte else {}
+    channel = {"depth_channel": request.depth_channel} if request.depth_channel else {}
     chosen = {name: list(value) for name, value in decisive(request.selection).items() if value}
     default = decisive(FinishSettings())
     finish = {name: v for name, v in decisive(request.finish).items() if v != default[name]}
-    settings = {**matte, **chosen, **settings, **finish}
+    settings = {**channel, **matte, **chosen, **settings, **finish}
     return {"weights": weights, "depth_kind": request.depth_kind, **settings}

@@ -69,6 +69,14 @@ class RefineRequest:
     finish: FinishSettings = field(default_factory=FinishSettings)
     mask_suffix: MaskSuffixSetting = ""
     depth_suffix: DepthSuffixSetting = ""
+    depth_channel: Annotated[
+        str | None,
+        Setting(
+            "Which channel of OpenEXR files is the depth.",
+            metavar="NAME",
+            default_text="Z, or what is called depth",
+        ),
+    ] = None
     depth_kind: Annotated[
         DepthKind,
         Setting("What --depths holds: inverse (larger = nearer) or depth; not guessed."),

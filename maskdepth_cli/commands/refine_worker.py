@@ -99,7 +99,12 @@ class RefineWorker(NetworkWorker):
         size = (image.shape[1], image.shape[0])
         depth = None
         for path in job.paths("depth"):
-            depth = read_depth(path, self._request.depth_kind, max_megapixels=limit)
+            depth = read_depth(
+                path,
+                self._request.depth_kind,
+                channel=self._request.depth_channel,
+                max_megapixels=limit,
+            )
             depth = match_size(depth, size, what="depth", path=path)
         within = WithinPhoto()
         if depth is None and not self._request.side.model:

@@ -31,6 +31,8 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
         raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
     if request.depths is None and request.depth_suffix:
         raise UsageError("--depth-suffix says how the files of --depths are named; give both")
+    if request.depths is None and request.depth_channel:
+        raise UsageError("--depth-channel names a channel of the files of --depths; give both")
     for place in (request.masks, request.instances):
         check_selection(place, request.selection)
     found = masks_or_instances(request.masks, request.instances, request.mask_suffix)

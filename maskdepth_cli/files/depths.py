@@ -29,7 +29,11 @@ _DESCRIPTION_KEY = "maskdepth"
 
 
 def read_depth(
-    path: str | Path, kind: DepthKind, *, max_megapixels: float = MAX_MEGAPIXELS
+    path: str | Path,
+    kind: DepthKind,
+    *,
+    channel: str | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> InverseDepth:
     """Read a depth map of a declared kind as inverse depth.
 
@@ -44,6 +48,8 @@ def read_depth(
     kind : "inverse" or "depth"
         What the numbers are. "depth" is inverted here, once: 1/d for d > 0, 0 for d = inf, and
         NaN for everything else.
+    channel : str, optional
+        Which channel of an OpenEXR file is the depth; None: the one that is called so.
     max_megapixels : float
         Larger maps are refused before they are decoded.
 
@@ -59,7 +65,7 @@ def read_depth(
         is of the other kind.
     """
     path = Path(path)
-    values, stated = _read_values(path, max_megapixels)
+    values, stated = _read_values(path, max_megapixels, channel)
     if stated in get_args(DepthKind) and stated != kind:
         raise InputFileError(
             f"{shown(path)}: declared as '{kind}', but the file says it holds '{stated}'; "
@@ -95,7 +101,9 @@ def _reciprocals(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.f
     return _as_float32(result)
 
 
-def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
+def _read_values(
+    path: Path, max_megapixels: float, channel: str | None
+) -> tuple[NDArray[Any], str]:
     """Return the stored numbers (H, W) and the kind that the file states, or an empty string."""
     with open_file(path) as stream:
         start = stream.read(6)
@@ -103,7 +111,11 @@ def _read_values(path: Path, max_megapixels: float) -> tuple[NDArray[Any], str]:
         if start[:3] in (b"Pf\n", b"PF\n", b"Pf ", b"PF ", b"Pf\r", b"PF\r"):
             return _one_channel(arrays.read_pfm(stream, path, max_megapixels), path), ""
         if start.startswith(EXR_MAGIC):
-            return exr.read_depth_channel(stream, path, max_megapixels), ""
+            return exr.read_depth_channel(stream, path, max_megapixels, channel), ""
+    if channel is not None:
+        raise InputFileError(
+            f"{shown(path)}: --depth-channel {channel} names a channel of OpenEXR, which it is not"
+        )
     if arrays.is_array_file(path):
         values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
         return values, arrays.read_label(path, "kind")

@@ -17,6 +17,12 @@ from maskdepth_cli.files.names import shown
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 ) | {".pbm", ".pgm", ".ppm", ".pnm", ".heic", ".heif", ".avif", ".exr"}
+RAW_SUFFIXES = (
+    frozenset({".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq"})
+    | {".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl"}
+    | {".sr2", ".srf", ".srw", ".x3f"}
+)
+"""Camera raw, which is never read."""
 _LITTER = frozenset(
     {
         "@eadir",  # Synology: thumbnails and indices

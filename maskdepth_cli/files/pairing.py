@@ -13,6 +13,7 @@ from maskdepth_cli.errors import UsageError
 from maskdepth_cli.files.coco import CocoFile, coco_file_at
 from maskdepth_cli.files.finding import (
     IMAGE_SUFFIXES,
+    RAW_SUFFIXES,
     InputFile,
     find_inputs,
     is_file,
@@ -29,6 +30,7 @@ __all__ = [
     "DEPTH_SUFFIXES",
     "IMAGE_SUFFIXES",
     "MASK_SUFFIXES",
+    "RAW_SUFFIXES",
     "InputFile",
     "NamePattern",
     "OutputNames",

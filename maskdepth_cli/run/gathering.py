@@ -18,6 +18,7 @@ from maskdepth_cli.files.near import Search, why_unpaired
 from maskdepth_cli.files.pairing import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
+    RAW_SUFFIXES,
     InputFile,
     NamePattern,
     Pairing,
@@ -151,7 +152,9 @@ def gather(
     photos = _without_partners(photos, wanted)
     if not photos:
         places = ", ".join(shown(place) for place in inputs)
-        raise NothingToDoError(f"no photo in {places} ({' '.join(sorted(IMAGE_SUFFIXES))})")
+        raw = find_inputs(inputs, suffixes=RAW_SUFFIXES) if "-" not in inputs else []
+        hint = f"; {raw[0].name} is camera raw, which is not read: develop it first" if raw else ""
+        raise NothingToDoError(f"no photo in {places} ({' '.join(sorted(IMAGE_SUFFIXES))}){hint}")
     companions = [one.find(photos) for one in wanted]
     ignore_case = False
     if not dry_run and all(map(_found_any, companions)):

@@ -80,6 +80,16 @@ def test_what_is_not_clear_is_asked_for(tmp_path: Path, names: list[str], words:
     assert "--depth-channel" in str(failure.value)
 
 
+def test_the_channel_may_be_named(tmp_path: Path, save: Save) -> None:
+    path = exr(tmp_path, {"left.Z": OTHER, "right.Z": Z, "mist": OTHER})
+    for name in ("right.Z", "RIGHT.z"):
+        np.testing.assert_array_equal(read_depth(path, "inverse", channel=name), Z)
+    with pytest.raises(InputFileError, match=r"no channel 'Y'; it has left\.Z, mist, right\.Z"):
+        read_depth(path, "inverse", channel="Y")
+    with pytest.raises(InputFileError, match="which it is not"):
+        read_depth(save(b"P5 1 1 255 x", "d.pgm"), "inverse", channel="Z")
+
+
 def test_colours_are_no_depth(tmp_path: Path) -> None:
     path = exr(tmp_path, {"R": Z, "G": OTHER, "B": Z})
     with pytest.raises(InputFileError, match="has colours"):
