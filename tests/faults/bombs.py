@@ -70,6 +70,41 @@ def webp_of_gigapixels() -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def pgm_of_gigapixels() -> bytes:
+    """Netpbm picture whose header says 60000x60000."""
+    return b"P5\n60000 60000\n255\n" + bytes(64)
+
+
+def exr_of_gigapixels() -> bytes:
+    """OpenEXR whose windows say 60000x60000."""
+
+    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
+        return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+
+    window = struct.pack("<4i", 0, 0, 59_999, 59_999)
+    channel = b"Z\0" + struct.pack("<iB3xii", 2, 0, 1, 1) + b"\0"
+    return (
+        b"\x76\x2f\x31\x01\2\0\0\0"
+        + attribute(b"channels", b"chlist", channel)
+        + attribute(b"dataWindow", b"box2i", window)
+        + attribute(b"displayWindow", b"box2i", window)
+        + bytes(65)
+    )
+
+
+def heic_of_gigapixels() -> bytes:
+    """HEIC whose size boxes say 20000x20000."""
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64))).save(buffer)
+    data = bytearray(buffer.getvalue())
+    at = -1
+    while (at := data.find(b"ispe", at + 1)) >= 0:
+        struct.pack_into(">II", data, at + 8, 20_000, 20_000)
+    return bytes(data)
+
+
 def bmp_of_gigapixels() -> bytes:
     """BMP whose header says 40000x40000."""
     data = bytearray(encoded(Image.new("L", (16, 16)), "BMP"))
@@ -252,6 +287,9 @@ PICTURES: dict[str, Callable[[], bytes]] = {
         (jpeg_of_gigapixels, "jpg"),
         (jpeg_of_many_scans, "jpg"),
         (webp_of_gigapixels, "webp"),
+        (pgm_of_gigapixels, "pgm"),
+        (exr_of_gigapixels, "exr"),
+        (heic_of_gigapixels, "heic"),
         (bmp_of_gigapixels, "bmp"),
         (tiff_of_gigapixels, "tif"),
         (tiff_of_overlapping_tags, "tif"),
