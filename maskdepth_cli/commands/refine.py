@@ -31,22 +31,6 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         Before any work; see docs/exit-codes.md.
     """
     return run_where_it_lies(request, options, _refine_here)
-    places = (*request.inputs, request.masks, request.instances, request.depths, request.sky)
-    with staged((*places, options.folder)) as stage:
-        if stage:
-            request, options = _at_hand(request, stage), at_hand(options, stage)
-        return _refine_here(request, options)
-
-
-def _at_hand(request: RefineRequest, stage: Stage) -> RefineRequest:
-    """Return a request for stand-ins of what lies in an object store."""
-    roots: dict[str, Any] = {
-        name: Path(stand_in(stage, root))
-        for name in ("masks", "instances", "depths", "sky")
-        if (root := getattr(request, name))
-    }
-    inputs = tuple(stand_in(stage, place) for place in request.inputs)
-    return replace(request, inputs=inputs, **roots)
 
 
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
