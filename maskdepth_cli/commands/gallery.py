@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.commands.gallery_products import Products
 from maskdepth_cli.commands.gallery_request import GalleryRequest
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.atomic import atomic_write
@@ -114,6 +115,7 @@ class GalleryWorker:
         self._reading = threading.Lock()
         self._folder = folder
         self._size = request.size
+        self._products = Products(request.products)
         self._stage = stage if stage and stage.holds(folder) else None
 
     def load(self, job: Job) -> Card:
@@ -128,7 +130,7 @@ class GalleryWorker:
                 for path in filter(Path.is_file, places):
                     self._stage.fetch(path)
                     fetched.callback(self._stage.release, path)
-            return _card(record, self._folder, self._size)
+            return _card(record, self._folder, self._size, self._products)
 
     def compute(self, loaded: Sequence[Card]) -> list[Card]:
         """Leave all to the threads that read."""
@@ -162,17 +164,21 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, value
 
 
-def _card(record: Record, folder: Path, long_side: int) -> Card:
-    message, tiles = record.message, {}
+def _card(record: Record, folder: Path, long_side: int, products: Products) -> Card:
+    message, tiles, made = record.message, {}, {}
     if record.status == DONE:
         try:
             tiles = _tiles(record, folder)
+            made = products.pictures(record.name, long_side)
         except InputFileError as error:
             message = str(error)
     pictures = {
         name: thumbnail(mask_overlay(tile) if name == "mask" else tile, long_side)
         for name, tile in tiles.items()
     }
+    if "mask" in pictures:  # over the others, so last
+        made["mask"] = pictures.pop("mask")
+    pictures.update(made)
     height, width = next(iter(tiles.values())).shape[:2] if tiles else (3, 4)
     return Card(record.name, record.status, message, (width, height), _numbers(record), pictures)
 
@@ -191,7 +197,7 @@ def _numbers(record: Record) -> dict[str, float]:
 
 
 def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
-    """Return the pictures of one photo; the mask last, so that it lies over the others."""
+    """Return the pictures of one photo."""
     tiles: dict[str, Picture] = {}
     if preview := record.place("preview"):
         panel = np.rint(read_image(folder / preview) * 255).astype(np.uint8)
@@ -209,8 +215,6 @@ def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
         low, high = depth_range(maps["depth"])
         for role, depth in maps.items():
             tiles.setdefault("after" if role == "depth" else role, depth_tile(depth, low, high))
-    if "mask" in tiles:
-        tiles["mask"] = tiles.pop("mask")
     return tiles
 
 

@@ -24,4 +24,13 @@ class GalleryRequest:
             default_text="RUN/gallery.html",
         ),
     ] = None
+    products: Annotated[
+        tuple[Path, ...],
+        Setting(
+            "Target folder of bokeh, stereo or parallax over this run, shown beside the depth; "
+            "may be given several times.",
+            flags=("--with",),
+            metavar="DIR",
+        ),
+    ] = ()
     size: Annotated[int, Setting("Long side of its pictures, in pixels.", min=16, max=640)] = 320

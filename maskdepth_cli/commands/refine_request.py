@@ -64,6 +64,7 @@ class RefineRequest:
         Setting(
             "Masks of the sky, paired by name as masks are; photos may do without.",
             metavar="PATH",
+            place=True,
         ),
     ] = None
     finish: FinishSettings = field(default_factory=FinishSettings)

@@ -50,9 +50,35 @@ function filter() {
   control("count").value = count + " of " + cards.length;
 }
 
-control("view").addEventListener("change", () => {
-  document.body.dataset.view = control("view").value;
+// A tab for the depth and one for each product that there is; views without pictures are left out.
+const products = ["bokeh", "stereo", "parallax"].filter((kind) => {
+  const found = document.querySelector(`img[data-kind="${kind}"]`);
+  if (!found) control("view").querySelector(`option[value="${kind}"]`).remove();
+  return found;
 });
+for (const kind of products.length ? ["compare", ...products] : []) {
+  const tab = document.createElement("button");
+  tab.type = "button";
+  tab.role = "tab";
+  tab.dataset.view = kind;
+  tab.textContent = kind === "compare" ? "depth" : kind;
+  tab.addEventListener("click", () => {
+    control("view").value = kind;
+    show();
+  });
+  control("tabs").append(tab);
+}
+
+function show() {
+  const view = control("view").value;
+  document.body.dataset.view = view;
+  for (const tab of control("tabs").children) {
+    tab.ariaSelected = String(tab.dataset.view === view);
+  }
+}
+
+control("view").addEventListener("change", show);
+show();
 control("mask").addEventListener("change", () => {
   document.body.classList.toggle("masked", control("mask").checked);
 });

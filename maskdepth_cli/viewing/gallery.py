@@ -31,8 +31,8 @@ class Card:
         `seconds`; shown and sorted by.
     pictures
         `photo`, `before`, `after`, `change`, `close_before`, `close_after`, `foreground`,
-        `background` and `mask` (a tint), as far as there are: addresses, see
-        `thumbnails.thumbnail`.
+        `background`, `bokeh`, `stereo`, `parallax` (moves) and `mask` (a tint), as far as there
+        are: addresses, see `thumbnails.thumbnail`.
     """
 
     name: str
@@ -131,6 +131,9 @@ _VIEWS = {
     "change": "change",
     "foreground": "layer of the object",
     "background": "layer behind it",
+    "bokeh": "bokeh",
+    "stereo": "stereo",
+    "parallax": "parallax",
 }
 _SORTS = {
     "name": "name",
@@ -145,6 +148,7 @@ def _options(choices: Mapping[str, str]) -> str:
 
 
 _CONTROLS = (
+    '<div id="tabs" role="tablist"></div>\n'
     f'<nav><label>Show <select id="view">{_options(_VIEWS)}</select></label>\n'
     '<label><input type="checkbox" id="mask"> mask</label>\n'
     f'<label>Sort by <select id="sort">{_options(_SORTS)}</select></label>\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image as PILImage
 from maskdepth_cli.viewing.panels import Picture
 
 QUALITY = 72  # of lossy WebP; colour maps show no blocks yet
+_FRAMES, _LOOP = 24, 4000  # of an animation; milliseconds
 _MASK = (255, 0, 200)  # no colour of the depth map
 _MASK_ALPHA = 0.5
 
@@ -33,6 +35,29 @@ def thumbnail(picture: NDArray[np.uint8], long_side: int) -> str:
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     stream = io.BytesIO()
     PILImage.fromarray(np.asarray(small)).save(stream, "WEBP", quality=QUALITY, method=2)
+    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def animation(frames: Sequence[Picture], long_side: int) -> str:
+    """Return a loop of pictures (H, W, 3) as a `data:` address, at most 24 of them in 4 s."""
+    chosen = frames[:: -(-len(frames) // _FRAMES)]
+    height, width = chosen[0].shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = [
+        PILImage.fromarray(np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA)))
+        for one in chosen
+    ]
+    stream = io.BytesIO()
+    small[0].save(
+        stream,
+        "WEBP",
+        save_all=True,
+        append_images=small[1:],
+        duration=_LOOP // len(small),
+        loop=0,
+        quality=QUALITY,
+    )
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 

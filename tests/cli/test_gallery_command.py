@@ -52,3 +52,19 @@ def test_a_folder_without_a_run_is_named(album, maskdepth):
     ended = maskdepth("gallery", str(album.root))
     assert ended.code == ExitCode.NOTHING_TO_DO
     assert "manifest.jsonl" in ended.err
+
+
+def test_products_of_a_run_are_shown_beside_it(album, maskdepth):
+    album.add("a.jpg")
+    maskdepth(*album.arguments("--layers", "--preview"))
+    out = {name: album.root / name for name in ("bokeh", "moving")}
+    assert maskdepth("bokeh", str(album.out), "-o", str(out["bokeh"])).code == ExitCode.OK
+    arguments = ["--format", "gif", "--seconds", "0.3", "--fps", "10"]
+    ended = maskdepth("parallax", str(album.out), "-o", str(out["moving"]), *arguments)
+    assert ended.code == ExitCode.OK
+    shown = [part for folder in out.values() for part in ("--with", str(folder))]
+    assert maskdepth("gallery", str(album.out), *shown).code == ExitCode.OK
+    found = kinds((album.out / "gallery.html").read_text("utf-8"), "a.jpg")
+    assert found[-3:] == ["bokeh", "parallax", "mask"]
+    nothing = maskdepth("gallery", str(album.out), "--with", str(album.root))
+    assert nothing.code == ExitCode.NOTHING_TO_DO

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from maskdepth_cli.viewing.gallery import Card, gallery_page
-from maskdepth_cli.viewing.thumbnails import mask_overlay, thumbnail
+from maskdepth_cli.viewing.thumbnails import animation, mask_overlay, thumbnail
 
 EVIL = '<script>document.title="owned"</script>"><img src=x onerror=alert(1)>.jpg'
 
@@ -158,3 +158,40 @@ def test_in_a_browser(tmp_path):
         assert opened.problems == []
         assert {url.partition(":")[0] for url in opened.requests} <= {"file", "data"}
         assert [url for url in opened.requests if url.startswith("file")] == [path.as_uri()]
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium is installed")
+def test_products_have_tabs_in_a_browser(tmp_path):
+    plain, rich = card("a.jpg", 0.2), card("b.jpg", 0.4)
+    rich.pictures["bokeh"] = thumbnail(flat(0, 90, 0), 80)
+    frames = [np.full((60, 80, 3), value, np.uint8) for value in (10, 120, 240)]
+    rich.pictures["parallax"] = animation(frames, 80)
+    with Image.open(
+        io.BytesIO(base64.b64decode(rich.pictures["parallax"].partition(",")[2]))
+    ) as one:
+        assert (one.n_frames, one.size) == (3, (80, 60))
+    path = tmp_path / "gallery.html"
+    path.write_text(page([plain, rich]), encoding="utf-8")
+    tabs = "[...document.querySelectorAll('#tabs button')]"
+    visible = (
+        "[...document.querySelectorAll('article')[1].querySelectorAll('img')]"
+        ".filter(i => getComputedStyle(i).visibility === 'visible'"
+        " && getComputedStyle(i).display !== 'none').map(i => i.dataset.kind)"
+    )
+    with browser.open_browser(tmp_path / "profile") as opened:
+        opened.open(path)
+        assert opened.evaluate(f"{tabs}.map(t => t.textContent)") == ["depth", "bokeh", "parallax"]
+        assert opened.evaluate(visible) == ["before", "after"]
+        for kind in ("bokeh", "parallax"):
+            opened.evaluate(f"{tabs}.find(t => t.textContent === {kind!r}).click()")
+            assert opened.evaluate(visible) == [kind]
+            assert opened.evaluate("document.getElementById('view').value") == kind
+            chosen = f"{tabs}.filter(t => t.ariaSelected === 'true').map(t => t.textContent)"
+            assert opened.evaluate(chosen) == [kind]
+        views = "[...document.getElementById('view').options].map(o => o.value)"
+        assert "stereo" not in opened.evaluate(views)
+        assert opened.problems == []
+        assert [url for url in opened.requests if not url.startswith("data")] == [path.as_uri()]
+        path.write_text(page([plain]), encoding="utf-8")
+        opened.open(path)
+        assert opened.evaluate(f"{tabs}.length") == 0
