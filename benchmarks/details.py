@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image
 
 from maskdepth_cli import load_predictor, load_refiner
-from maskdepth_cli.files.depths import read_depth, write_depth
+from maskdepth_cli.files.depth_writing import write_depth
+from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import read_instance_map
-from maskdepth_cli.files.quantisation import quantise
+from maskdepth_cli.files.scales import Scale
 
 TWO_MEGAPIXELS = (1632, 1224)  # width and height
 LEVEL_1 = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -54,14 +55,15 @@ def encoders(photos: list[Path]) -> None:
         for photo in photos:
             image = cv2.resize(read_photo(photo), TWO_MEGAPIXELS, interpolation=cv2.INTER_AREA)
             depth = lite.predict(image)
-            codes = quantise(depth, "inverse")[0]
+            low, high = float(depth.min()), float(depth.max())
+            codes = Scale("inverse", low, (high - low) / 65535).codes(depth)[0]
             print(photo.name)
-            for suffix in ("png", "tiff"):
+            for suffix in ("png16", "tiff"):
                 path = Path(folder) / f"depth.{suffix}"
                 _line(
                     f"write_depth {suffix}",
-                    lambda path=path, suffix=suffix, depth=depth: (
-                        write_depth(path, depth, format=suffix),
+                    lambda path=path, suffix=suffix, depth=depth, span=(low, high): (
+                        write_depth(path, depth, format=suffix, png_range=span),
                         path.stat().st_size,
                     )[1],
                 )

@@ -32,7 +32,7 @@ from maskdepth_cli import load_predictor, load_refiner
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import autocast, divide_cores
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.files.depths import write_depth
+from maskdepth_cli.files.depth_writing import write_depth
 from maskdepth_cli.networks.config import SIZES, RefinementConfig
 from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.side.dpt import dpt_large
@@ -149,7 +149,8 @@ def write_album(root: Path, size: tuple[int, int], photos: int, masks: int) -> N
         for folder in ("photos", "depths"):
             (root / folder).mkdir(exist_ok=True)
         cv2.imwrite(str(root / f"photos/{name}.jpg"), np.roll(photo, index, 1))
-        write_depth(root / f"depths/{name}.png", depth, format="png")
+        span = float(depth.min()), float(depth.max())
+        write_depth(root / f"depths/{name}.png", depth, format="png16", png_range=span)
         for number in range(1, masks + 1):
             mask = np.where(ids == number, 255, 0).astype(np.uint8)
             cv2.imwrite(str(root / f"masks/{name}/{number:03d}.png"), mask)

@@ -13,11 +13,12 @@ MAX_MEGAPIXELS: float = 200
 MIN_INSTANCE_SHARE: float = 0.01
 """Instances that cover less of a photo neither guide nor count (paper section 4.2)."""
 
-DepthKind: TypeAlias = Literal["inverse", "depth"]
-"""What the numbers of a depth map mean: larger is nearer, or larger is farther."""
+DepthKind: TypeAlias = Literal["inverse", "depth", "far"]
+"""What the numbers of a depth map mean: larger is nearer; distances; or larger is farther, with
+scale and shift unknown."""
 
-DepthFormat: TypeAlias = Literal["png", "tiff", "npy", "npz", "pfm", "exr"]
-"""File formats of depth maps."""
+DepthFormat: TypeAlias = Literal["keep", "png16", "tiff", "npy", "npz", "pfm", "exr"]
+"""File formats of depth maps; keep: that of the initial one, with the same numbers."""
 
 LayersFormat: TypeAlias = Literal["tiff", "exr", "files"]
 """What layers are exported as: one file of several layers, or a folder of single pictures."""

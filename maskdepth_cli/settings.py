@@ -243,7 +243,37 @@ DepthSuffixSetting = Annotated[
         default_text="as the photo",
     ),
 ]
-FormatSetting = Annotated[DepthFormat, Setting("File format of depth maps.")]
+FormatSetting = Annotated[
+    DepthFormat,
+    Setting(
+        "File format of depth maps. keep: integers stay in their codes (PNG), floats become TIFF."
+    ),
+]
+
+
+def _two_numbers(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not -math.inf < low < high < math.inf:
+        raise UsageError(f"--png-range {text}: give two numbers, such as 0,65.535")
+    return low, high
+
+
+PngRangeSetting = Annotated[
+    tuple[float, float] | None,
+    Setting(
+        "Values of code 0 and 65535 where png16 is to hold floats.",
+        metavar="LOW,HIGH",
+        default_text="0,65.535 for depth, so millimetres; else 0,1",
+        parse=_two_numbers,
+    ),
+]
+UnknownSetting = Annotated[
+    float | None,
+    Setting("The number of unknown pixels in depth maps, such as 0 or 65535.", metavar="NUMBER"),
+]
 PreviewSetting = Annotated[bool, Setting("Also write pictures to look at, to DIR/previews.")]
 MaxMegapixelsSetting = Annotated[
     float, Setting("Refuse larger pictures unread.", min=0.001, panel=RUNNING, decides=False)

@@ -141,7 +141,7 @@ def test_commands_run(page, folder, environment):
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_python_runs(page, folder, weights, monkeypatch):
     import maskdepth_cli.weights.refinement as refinement_weights
-    from maskdepth_cli.files.depths import write_depth
+    from maskdepth_cli.files.depth_writing import write_depth
 
     known = refinement_weights.find_weights
     monkeypatch.setattr(
@@ -149,7 +149,7 @@ def test_python_runs(page, folder, weights, monkeypatch):
     )
     monkeypatch.chdir(folder)
     depth = np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64)
-    write_depth("depth.png", depth, format="png")
+    write_depth("depth.png", depth, format="png16")
     mask = np.zeros((48, 64), np.float32)
     mask[10:30, 20:40] = 1
     names = {

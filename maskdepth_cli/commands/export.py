@@ -14,6 +14,7 @@ from maskdepth_cli.commands.layered_photos import LayeredPhoto, LayeredRun, run_
 from maskdepth_cli.commands.layered_request import EXR_CHANNELS, ExportRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.layers import check_openexr, write_layers_exr, write_layers_tiff
+from maskdepth_cli.kinds import values_of
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.types import InverseDepth
@@ -89,7 +90,7 @@ def layers_of(photo: LayeredPhoto) -> dict[str, NDArray[np.float32]]:
     colors = LayerColors(photo.image, photo.mask).whole(textured=True)
 
     def stored(inverse: InverseDepth) -> NDArray[np.float32]:
-        return distance_of(inverse) if photo.kind == "depth" else inverse
+        return distance_of(inverse) if photo.kind == "depth" else values_of(inverse, photo.kind)
 
     return {
         "color": to_linear(as_image(photo.image)),

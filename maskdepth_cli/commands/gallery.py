@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.commands.gallery_products import Products
 from maskdepth_cli.commands.gallery_request import GalleryRequest
+from maskdepth_cli.commands.written import Written
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.remote import Stage, is_remote
 from maskdepth_cli.run.jobs import Job
@@ -204,9 +203,9 @@ def _tiles(record: Record, folder: Path) -> dict[str, Picture]:
         tiles = panel_tiles(panel, _size(record))
     layers = [role for role in ("foreground", "background") if record.place(role)]
     if layers or not tiles:
-        kind: DepthKind = "depth" if record.table("scale").get("kind") == "depth" else "inverse"
+        written = Written.of(record)
         maps = {
-            role: read_depth(folder / place, kind)
+            role: written.read(folder / place)
             for role in ("depth", *layers)
             if (place := record.place(role))
         }

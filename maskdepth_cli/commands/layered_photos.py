@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.commands.layered_request import LayeredRequest
+from maskdepth_cli.commands.written import Written
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
-from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import read_mask
@@ -53,14 +53,14 @@ class LayeredRun:
     ----------
     plan
         One job a photo.
-    kinds
+    written
         What the depth maps of each photo hold.
     max_megapixels
         Larger pictures are refused.
     """
 
     plan: Plan
-    kinds: dict[str, DepthKind]
+    written: dict[str, Written]
     max_megapixels: float
 
     def load(self, job: Job) -> LayeredPhoto:
@@ -71,10 +71,10 @@ class LayeredRun:
         InputFileError
             One cannot be read, or is not of the photo's size.
         """
-        kind = self.kinds[job.name]
+        written = self.written[job.name]
         files = dict(job.inputs)
         depth, foreground, background = (
-            read_depth(files[role], kind, max_megapixels=self.max_megapixels) for role in _ROLES[:3]
+            written.read(files[role], max_megapixels=self.max_megapixels) for role in _ROLES[:3]
         )
         mask = read_mask(files["mask"], max_megapixels=self.max_megapixels)
         image = read_photo(job.image, max_megapixels=self.max_megapixels)
@@ -84,6 +84,7 @@ class LayeredRun:
                     f"{shown(files[role])}: not of the size of {shown(job.image)}; is it the "
                     "photo of this run? Say where the photos are with --photos"
                 )
+        kind = written.kind or "inverse"
         return LayeredPhoto(image, depth, foreground, background, mask, kind)
 
 
@@ -124,7 +125,7 @@ def find_layers(
         records = [record for name in names or known if (record := manifest.get(name))]
     jobs: list[Job] = []
     left_out: list[LeftOut] = []
-    kinds: dict[str, DepthKind] = {}
+    written: dict[str, Written] = {}
     for record in records:
         image = Path(record.path) if photos is None else photos / record.name
         if stage and is_remote(image):
@@ -132,10 +133,10 @@ def find_layers(
         made = _job(record, image, run, outputs, extra)
         if isinstance(made, Job):
             jobs.append(made)
-            kinds[record.name] = _kind(record) or "inverse"
+            written[record.name] = Written.of(record)
         else:
             left_out.append(LeftOut(record.name, image, made))
-    return LayeredRun(Plan(tuple(jobs), tuple(left_out)), kinds, request.max_megapixels)
+    return LayeredRun(Plan(tuple(jobs), tuple(left_out)), written, request.max_megapixels)
 
 
 def run_layered(
@@ -180,12 +181,6 @@ def _stand_in(stage: Stage, photo: Path) -> Path:
     return here
 
 
-def _kind(record: Record) -> DepthKind | None:
-    """Return what a record says of its depth maps."""
-    kind = record.table("scale").get("kind")
-    return next((known for known in get_args(DepthKind) if known == kind), None)
-
-
 def _job(
     record: Record, image: Path, run: Path, outputs: Outputs, extra: tuple[tuple[str, Path], ...]
 ) -> Job | str:
@@ -195,7 +190,7 @@ def _job(
     places = [place for role in _ROLES if (place := record.place(role))]
     if len(places) < len(_ROLES):
         return "it has no layers; refine with --layers"
-    if _kind(record) is None:
+    if Written.of(record).kind is None:
         return "its line in the manifest does not tell inverse depth from depth"
     if not is_file(image):
         return f"{shown(image)} is not there; say where the photos are with --photos"

@@ -67,7 +67,7 @@ def point_clouds(request: PointCloudRequest, options: RunOptions) -> ExitCode:
 
 def _check(request: PointCloudRequest) -> None:
     if request.depth_kind == "depth" and (request.near or request.far or request.range_of):
-        raise UsageError("--near, --far and --range-of are for inverse depth; drop them")
+        raise UsageError("--near, --far and --range-of are for depth without a scale; drop them")
     near, far = _distances(request)
     if not 0 < near < far:
         raise UsageError(f"--near {near:g} must be less than --far {far:g}")
@@ -163,9 +163,12 @@ class PointCloudWorker:
         image = read_image(job.image, max_megapixels=limit)
         size = (image.shape[1], image.shape[0])
 
+        def stored(role: str) -> InverseDepth:
+            kind, unknown = self._request.depth_kind, self._request.unknown
+            return read_depth(files[role], kind, unknown=unknown, max_megapixels=limit)
+
         def depth(role: str) -> InverseDepth:
-            inverse = read_depth(files[role], self._request.depth_kind, max_megapixels=limit)
-            return match_size(inverse, size, what="depth", path=files[role])
+            return match_size(stored(role), size, what="depth", path=files[role])
 
         mask = reference = None
         if "mask" in files:
@@ -173,7 +176,7 @@ class PointCloudWorker:
             mask = match_size(mask, size, what="mask", path=files["mask"])
         inverse = depth("depth")
         if "range" in files:
-            reference = read_depth(files["range"], "inverse", max_megapixels=limit)
+            reference = stored("range")
         behind = depth("behind") if "behind" in files else None
         return _Scene(image, inverse, reference, mask, behind, files["depth"])
 
@@ -213,7 +216,8 @@ class PointCloudWorker:
         if request.depth_kind == "depth":
             distance = distance_of(values)
         else:
-            distance = distance_between(values, *_distances(request), reference)
+            kind = request.depth_kind
+            distance = distance_between(values, *_distances(request), reference, kind=kind)
         focal = self._focal(colors)
         return point_cloud(colors, distance, focal, cull=request.cull, mask=within)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
-from maskdepth_cli.settings import MaxMegapixelsSetting, Setting
+from maskdepth_cli.settings import MaxMegapixelsSetting, Setting, UnknownSetting
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,21 @@ class PointCloudRequest:
         ),
     ] = None
     depth_kind: Annotated[DepthKind, Setting("What DEPTH holds; not guessed.")] = "inverse"
+    unknown: UnknownSetting = None
     near: Annotated[
         float | None,
-        Setting("Distance of the largest inverse depth.", min=1e-6, default_text="1"),
+        Setting(
+            "Distance of what is nearest, where the map has no scale.", min=1e-6, default_text="1"
+        ),
     ] = None
     far: Annotated[
         float | None,
-        Setting("Distance of the smallest inverse depth.", min=1e-6, default_text="10"),
+        Setting("Distance of what is farthest.", min=1e-6, default_text="10"),
     ] = None
     range_of: Annotated[
         Path | None,
         Setting(
-            "Inverse depth map whose range --near and --far refer to, so that several "
+            "Depth map of the same kind whose range --near and --far refer to, so that several "
             "point clouds of a photo fit together.",
             metavar="PATH",
             place=True,

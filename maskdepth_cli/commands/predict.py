@@ -11,7 +11,7 @@ from maskdepth_cli.arrays import as_image
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
-from maskdepth_cli.files.depths import check_format, write_depth
+from maskdepth_cli.files.depth_writing import check_format, loss_in_codes, write_depth
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
@@ -55,7 +55,11 @@ def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
         plan,
         make_worker,
         options,
-        request.side.decisive(source),
+        {
+            **request.side.decisive(source),
+            "format": request.format,
+            "png_range": request.png_range,
+        },
         photo_pixels(request.max_megapixels),
     )
 
@@ -111,7 +115,9 @@ class PredictWorker(NetworkWorker):
             self._folder / place,
             depth,
             format=self._request.format,
+            png_range=self._request.png_range,
             extra={"model": self._model},
         )
         size = [image.shape[1], image.shape[0]]
-        return {"message": "", "size": size, "model": self._model, "scale": scale}
+        message = loss_in_codes(depth, scale)
+        return {"message": message, "size": size, "model": self._model, "scale": scale}

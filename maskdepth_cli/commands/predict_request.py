@@ -9,6 +9,7 @@ from maskdepth_cli.settings import (
     FormatSetting,
     InputsSetting,
     MaxMegapixelsSetting,
+    PngRangeSetting,
     PreviewSetting,
 )
 from maskdepth_cli.side.choice import SideChoice
@@ -20,6 +21,7 @@ class PredictRequest:
 
     inputs: InputsSetting
     side: SideChoice = field(default_factory=SideChoice)
-    format: FormatSetting = "png"
+    format: FormatSetting = "keep"
+    png_range: PngRangeSetting = None
     preview: PreviewSetting = False
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS

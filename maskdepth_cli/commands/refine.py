@@ -92,4 +92,11 @@ def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     default = decisive(FinishSettings())
     finish = {name: v for name, v in decisive(request.finish).items() if v != default[name]}
     settings = {**channel, **matte, **chosen, **settings, **finish}
-    return {"weights": weights, "depth_kind": request.depth_kind, **settings}
+    return {
+        "weights": weights,
+        "depth_kind": request.depth_kind,
+        "unknown": request.unknown,
+        "format": request.format,
+        "png_range": request.png_range,
+        **settings,
+    }

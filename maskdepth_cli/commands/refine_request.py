@@ -18,8 +18,10 @@ from maskdepth_cli.settings import (
     InputsSetting,
     MaskSuffixSetting,
     MaxMegapixelsSetting,
+    PngRangeSetting,
     PreviewSetting,
     Setting,
+    UnknownSetting,
     Without,
 )
 from maskdepth_cli.side.choice import SideChoice
@@ -80,10 +82,15 @@ class RefineRequest:
     ] = None
     depth_kind: Annotated[
         DepthKind,
-        Setting("What --depths holds: inverse (larger = nearer) or depth; not guessed."),
+        Setting(
+            "What --depths holds: inverse (larger = nearer), depth (distances) or far (larger = "
+            "farther, scale and shift unknown); not guessed."
+        ),
     ] = "inverse"
+    unknown: UnknownSetting = None
     side: Annotated[SideChoice, Without(("weights", "tta"))] = field(default_factory=SideChoice)
-    format: FormatSetting = "png"
+    format: FormatSetting = "keep"
+    png_range: PngRangeSetting = None
     preview: PreviewSetting = False
     embed: Annotated[
         bool,

@@ -16,12 +16,13 @@ from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
 from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.depths import read_depth, write_depth
+from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
+from maskdepth_cli.files.depths import DepthMap, read_depth_map
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.masks import read_mask, write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
-from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.files.scales import Scale
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from maskdepth_cli.side.predictor import Predictor
 
 _STRIP = 1 << 16  # pixels that are compared at once
+_MOST_UNKNOWN = 0.2  # of the masked pixels of a metric map that nobody doubts
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Loaded:
     """One photo with its initial depth and its masks, all of the photo's size."""
 
     image: Photo
-    depth: InverseDepth | None = None  # None: not predicted yet
+    depth: DepthMap | None = None  # None: not predicted yet
     mask: Mask | None = None
     instances: InstanceMap | Sequence[Mask] | None = None
     sky: Mask | None = None
@@ -99,17 +101,18 @@ class RefineWorker(NetworkWorker):
         size = (image.shape[1], image.shape[0])
         depth = None
         for path in job.paths("depth"):
-            depth = read_depth(
+            depth = read_depth_map(
                 path,
                 self._request.depth_kind,
+                unknown=self._request.unknown,
                 channel=self._request.depth_channel,
                 max_megapixels=limit,
-            )
-            depth = match_size(depth, size, what="depth", path=path)
+            ).to_size(size, path)
         within = WithinPhoto()
         if depth is None and not self._request.side.model:
             within = depth_within(job.image, size, limit)
-            depth = within.depth
+            if within.depth is not None:
+                depth = DepthMap(within.depth, None, Scale("inverse"))
         if self._request.embed:
             check_embeddable(job.image, max_megapixels=limit)
         matte = self._request.matte or "portrait"
@@ -156,7 +159,7 @@ class RefineWorker(NetworkWorker):
         if missing:
             assert self._predictor is not None
             predicted = iter(self._predictor.predict_many(missing))
-        return [next(predicted) if photo.depth is None else photo.depth for photo in loaded]
+        return [next(predicted) if photo.depth is None else photo.depth.inverse for photo in loaded]
 
     def save(self, job: Job, result: Refined) -> dict[str, Any]:
         """Write the layers and the preview, then the refined depth."""
@@ -169,18 +172,24 @@ class RefineWorker(NetworkWorker):
             write_mask(self._folder / sure, confidence_of(result.initial, refined))
         if copy := job.output("embedded"):
             self._embed(job, result, self._folder / copy)
-        scales = {}
+        initial, scales = result.loaded.depth, {}
         for role in ("foreground", "background", "depth"):
             if place := job.output(role):
                 scales[role] = write_depth(
                     self._folder / place,
                     getattr(refined, role),
                     format=self._request.format,
-                    kind=self._request.depth_kind,
+                    initial=initial,
+                    png_range=self._request.png_range,
                     extra={"weights": str(self._decisive["weights"])[:12]},
                 )
+        remarks = (
+            _warning(result),
+            loss_in_codes(refined.depth, scales["depth"], initial),
+            *([] if initial is None else _doubts(initial, refined.mask)),
+        )
         return {
-            "message": _warning(result),
+            "message": "; ".join(filter(None, remarks)),
             "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
             "scale": scales.pop("depth"),
             **({"layer_scales": scales} if scales else {}),
@@ -217,6 +226,24 @@ def _untouched(refined: Refined) -> str:
     else:
         return ""
     return f"{reason}: the initial depth is written as it is"
+
+
+def _doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
+    """Say why a map can hardly be the metric depth that it is said to be."""
+    if initial.scale.kind != "depth":
+        return
+    if 0 < initial.bits <= 8:
+        yield (
+            "256 levels are no metric depth; a picture whose white is far is --depth-kind far, one "
+            "whose white is near is --depth-kind inverse"
+        )
+    masked = mask > 0.5
+    unknown = masked & ~np.isfinite(initial.inverse)
+    if (share := unknown.sum() / max(masked.sum(), 1)) > _MOST_UNKNOWN:
+        yield (
+            f"{share:.0%} of what is masked has no distance above 0; if it is no metric depth: "
+            "--depth-kind far, or inverse"
+        )
 
 
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:

@@ -117,7 +117,10 @@ class ShowWorker:
         size = (image.shape[1], image.shape[0])
 
         def depths(role: str, kind: DepthKind) -> list[InverseDepth]:
-            maps = ((read_depth(p, kind, max_megapixels=limit), p) for p in job.paths(role))
+            maps = (
+                (read_depth(p, kind, unknown=request.unknown, max_megapixels=limit), p)
+                for p in job.paths(role)
+            )
             return [match_size(depth, size, what="depth", path=path) for depth, path in maps]
 
         maps = [*depths("before", request.depth_kind), *depths("after", request.depth_kind)]

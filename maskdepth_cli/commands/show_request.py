@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, Colormap, DepthKind
-from maskdepth_cli.settings import InputsSetting, MaskSuffixSetting, MaxMegapixelsSetting, Setting
+from maskdepth_cli.settings import (
+    InputsSetting,
+    MaskSuffixSetting,
+    MaxMegapixelsSetting,
+    Setting,
+    UnknownSetting,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class ShowRequest:
     depth_kind: Annotated[DepthKind, Setting("What --before and --after hold; not guessed.")] = (
         "inverse"
     )
+    unknown: UnknownSetting = None
     truth_kind: Annotated[DepthKind, Setting("What --truth holds.")] = "inverse"
     crops: Annotated[int, Setting("Close-ups of what changed most, at most.", min=0, max=9)] = 2
     colormap: Annotated[Colormap, Setting("Colours of depth.")] = "Spectral_r"

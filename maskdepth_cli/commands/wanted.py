@@ -29,6 +29,8 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
         raise UsageError("--model predicts the initial depth, --depths gives it; drop one")
     if request.depths is None and request.depth_kind != "inverse":
         raise UsageError("--depth-kind says what --depths holds; without it, drop that too")
+    if request.depths is None and request.unknown is not None:
+        raise UsageError("--unknown is a number in --depths; without it, drop that too")
     if request.depths is None and request.depth_suffix:
         raise UsageError("--depth-suffix says how the files of --depths are named; give both")
     if request.depths is None and request.depth_channel:

@@ -15,7 +15,7 @@ from maskdepth_cli.datasets.samples import Frame, Sample
 from maskdepth_cli.engine.instances import instance_masks
 from maskdepth_cli.evaluation.degradation import Degradation, degrade
 from maskdepth_cli.evaluation.scoring import EvaluationSettings, InitialDepth, ground_truth
-from maskdepth_cli.files.depths import write_depth
+from maskdepth_cli.files.depth_writing import write_depth
 from maskdepth_cli.metrics.scores import GroundTruth, Scores
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InverseDepth

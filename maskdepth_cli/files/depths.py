@@ -1,41 +1,90 @@
-"""Depth maps: files to `InverseDepth` arrays and back, without a guess about their kind."""
+"""Depth maps from files: `InverseDepth` arrays, without a guess about their kind."""
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthFormat, DepthKind
-from maskdepth_cli.errors import InputFileError, OutputError, UsageError
-from maskdepth_cli.files import arrays, exr, libraries
-from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files import arrays, exr
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.png import encode_gray16
-from maskdepth_cli.files.quantisation import dequantise, quantise, scale_of_text
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
+from maskdepth_cli.files.scales import WHITE, Scale, scale_of_facts, scale_of_text
+from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.files.sniffing import EXR_MAGIC
-from maskdepth_cli.files.tiff import encode_floats
+from maskdepth_cli.kinds import inverse_of
 from maskdepth_cli.types import InverseDepth
 
-DEPTH_FORMATS: tuple[DepthFormat, ...] = get_args(DepthFormat)
-_DESCRIPTION_KEY = "maskdepth"
+DESCRIPTION_KEY = "maskdepth"
+
+Numbers = NDArray[np.uint16] | NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """A depth map with the numbers it was read from, so that they can be written again.
+
+    Attributes
+    ----------
+    inverse : InverseDepth
+        (H, W), what is worked on.
+    numbers : ndarray or None
+        (H, W): uint16 codes where the file holds integers (those of fewer bits are spread over 16:
+        8-bit codes times 257), float32 values otherwise. None where the map was resized.
+    scale : Scale
+        How they stand for values.
+    bits : int
+        Of the file's integers; 0 where it holds floats or integers of more than 16 bits.
+    """
+
+    inverse: InverseDepth
+    numbers: Numbers | None
+    scale: Scale
+    bits: int = 0
+
+    def to_size(self, size: tuple[int, int], path: str | Path) -> DepthMap:
+        """Bring the map to a photo's width and height, see `match_size`."""
+        inverse = match_size(self.inverse, size, what="depth", path=path)
+        return self if inverse is self.inverse else replace(self, inverse=inverse, numbers=None)
 
 
 def read_depth(
     path: str | Path,
     kind: DepthKind,
     *,
+    unknown: float | None = None,
     channel: str | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> InverseDepth:
-    """Read a depth map of a declared kind as inverse depth.
+    """Read a depth map of a declared kind as inverse depth; see `read_depth_map`.
+
+    Returns
+    -------
+    InverseDepth
+        float32 (H, W), larger is nearer, NaN or infinite where unknown.
+    """
+    return read_depth_map(
+        path, kind, unknown=unknown, channel=channel, max_megapixels=max_megapixels
+    ).inverse
+
+
+def read_depth_map(
+    path: str | Path,
+    kind: DepthKind,
+    *,
+    unknown: float | None = None,
+    channel: str | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> DepthMap:
+    """Read a depth map of a declared kind.
 
     ``.npy``, ``.npz`` (the array ``depth`` or the only one), ``.pfm``, ``.exr`` (the channel that
     is called depth), and pictures of one channel, told apart by content. Values are taken as they
@@ -45,86 +94,129 @@ def read_depth(
     ----------
     path : str or Path
         The file.
-    kind : "inverse" or "depth"
-        What the numbers are. "depth" is inverted here, once: 1/d for d > 0, 0 for d = inf, and
-        NaN for everything else.
+    kind : DepthKind
+        What the numbers are; converted here, once, by `kinds.inverse_of`.
+    unknown : float, optional
+        The number of unknown pixels, as it is stored. Besides, not finite numbers are unknown,
+        and so are pixels of a picture whose alpha is 0.
     channel : str, optional
         Which channel of an OpenEXR file is the depth; None: the one that is called so.
     max_megapixels : float
         Larger maps are refused before they are decoded.
 
-    Returns
-    -------
-    InverseDepth
-        float32 (H, W), larger is nearer, NaN or infinite where unknown.
-
     Raises
     ------
     InputFileError
-        If it cannot be read, is a colour picture, holds no finite value, or says itself that it
-        is of the other kind.
+        If it cannot be read, is a colour picture, holds no known value, or says itself that it
+        is of another kind.
     """
     path = Path(path)
-    values, stated = _read_values(path, max_megapixels, channel)
-    if stated in get_args(DepthKind) and stated != kind:
+    stored, facts = _read(path, max_megapixels, channel)
+    stated = facts.get("kind", kind)
+    if stated != kind and stated in get_args(DepthKind):
         raise InputFileError(
             f"{shown(path)}: declared as '{kind}', but the file says it holds '{stated}'; "
             f"use --depth-kind {stated}"
         )
-    inverse = _inverse_of(values) if kind == "depth" else _as_float32(values)
-    if not np.isfinite(inverse).any():
+    known = None if stored.alpha is None else stored.alpha > 0
+    try:
+        found = _of_codes if stored.numbers.dtype.kind in "bu" and stored.bits else _of_floats
+        depth = found(stored, facts, kind, unknown)
+    except ValueError as error:
+        raise InputFileError(f"{shown(path)}: {error}") from error
+    if known is not None and not known.all():
+        depth = _without(depth, ~known)
+    if not np.isfinite(depth.inverse).any():
         raise InputFileError(f"{shown(path)}: the depth map has no known pixel")
-    return np.ascontiguousarray(inverse)
+    return replace(depth, inverse=np.ascontiguousarray(depth.inverse))
 
 
-def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+def _without(depth: DepthMap, transparent: NDArray[np.bool_]) -> DepthMap:
+    """Return a map that is unknown where its picture is transparent."""
+    inverse = np.where(transparent, np.float32(np.nan), depth.inverse)
+    if depth.bits:
+        return replace(depth, inverse=inverse, scale=replace(depth.scale, alpha=True))
+    assert depth.numbers is not None
+    numbers = np.where(transparent, np.float32(np.nan), depth.numbers)
+    return replace(depth, inverse=inverse, numbers=numbers)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a file holds, (H, W); `bits` of its integers, 0 where they have more than 16."""
+
+    numbers: NDArray[Any]
+    bits: int = 0
+    alpha: NDArray[Any] | None = None
+
+    @classmethod
+    def of(cls, numbers: NDArray[Any], bits: int = 0) -> _Stored:
+        small = numbers.dtype.kind in "bu" and numbers.dtype.itemsize <= 2
+        own = 1 if numbers.dtype.kind == "b" else 8 * numbers.dtype.itemsize
+        return cls(numbers, (bits or own) if small else 0)
+
+
+def _of_codes(
+    stored: _Stored, facts: Mapping[str, Any], kind: DepthKind, unknown: float | None
+) -> DepthMap:
+    """Read codes of up to 16 bits, spread over 16."""
+    spread = WHITE // (2**stored.bits - 1)  # whole: 1, 2, 4, 8 and 16 bits
+    codes = np.asarray(stored.numbers, np.uint16)
+    if spread > 1:
+        codes = codes * np.uint16(spread)
+    scaled = "step" in facts or "low" in facts
+    scale = scale_of_facts(facts) if scaled else Scale(kind, step=1 / spread)
+    if unknown is not None and unknown * spread in range(WHITE + 1):
+        scale = replace(scale, unknown=unknown * spread)
+    if kind == "depth" and not scaled and scale.unknown is None:
+        scale = replace(scale, unknown=0)  # no distance
+    plain = scale.offset == 0 and scale.step == 1 and scale.unknown is scale.infinite is None
+    values = codes.astype(np.float32) if plain else scale.values(codes)
+    return DepthMap(inverse_of(values, kind), codes, scale, stored.bits)
+
+
+def _of_floats(
+    stored: _Stored, facts: Mapping[str, Any], kind: DepthKind, unknown: float | None
+) -> DepthMap:
+    """Read values as they are."""
+    if unknown is None and isinstance(facts.get("unknown"), int | float):
+        unknown = facts["unknown"]
+    if unknown is not None and not np.isfinite(unknown):  # which it is without being said
+        unknown = None
+    values = stored.numbers
     with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(np.float32, copy=False)
+        numbers = np.asarray(values, np.float32)
+    if unknown is not None:
+        values = np.where(values == unknown, np.float32(np.nan), values)
+    return DepthMap(inverse_of(values, kind), numbers, Scale(kind, unknown=unknown))
 
 
-def _inverse_of(depth: NDArray[Any]) -> NDArray[np.float32]:
-    """Return 1/d for d > 0, so 0 for infinity, and NaN elsewhere."""
-    return _reciprocals(depth, depth > 0)
-
-
-def _depth_of(inverse: NDArray[Any]) -> NDArray[np.float32]:
-    """Return 1/x for finite x > 0, infinity for 0, and NaN elsewhere."""
-    depth = _reciprocals(inverse, np.isfinite(inverse) & (inverse > 0))
-    depth[inverse == 0] = np.inf
-    return depth
-
-
-def _reciprocals(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    result = np.full(values.shape, np.nan)
-    with np.errstate(over="ignore", invalid="ignore"):
-        np.divide(1.0, values.astype(np.float64), out=result, where=where)
-    return _as_float32(result)
-
-
-def _read_values(
+def _read(
     path: Path, max_megapixels: float, channel: str | None
-) -> tuple[NDArray[Any], str]:
-    """Return the stored numbers (H, W) and the kind that the file states, or an empty string."""
+) -> tuple[_Stored, Mapping[str, Any]]:
+    """Return what is stored, and what the file says of it: ``kind`` and the like."""
     with open_file(path) as stream:
         start = stream.read(6)
         stream.seek(0)
         if start[:3] in (b"Pf\n", b"PF\n", b"Pf ", b"PF ", b"Pf\r", b"PF\r"):
-            return _one_channel(arrays.read_pfm(stream, path, max_megapixels), path), ""
+            values = arrays.read_pfm(stream, path, max_megapixels)
+            return _Stored.of(_one_channel(values, path)), {}
         if start.startswith(EXR_MAGIC):
-            return exr.read_depth_channel(stream, path, max_megapixels, channel), ""
+            return _Stored.of(exr.read_depth_channel(stream, path, max_megapixels, channel)), {}
     if channel is not None:
         raise InputFileError(
             f"{shown(path)}: --depth-channel {channel} names a channel of OpenEXR, which it is not"
         )
     if arrays.is_array_file(path):
         values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
-        return values, arrays.read_label(path, "kind")
-    return _picture_values(read_raster(path, max_megapixels), path)
+        label = arrays.read_label(path, "kind")
+        return _Stored.of(values), {"kind": label} if label else {}
+    return _read_picture(read_raster(path, max_megapixels), path)
 
 
-def _picture_values(raster: Raster, path: Path) -> tuple[NDArray[Any], str]:
-    values = single_channel(raster)
-    if values is None:
+def _read_picture(raster: Raster, path: Path) -> tuple[_Stored, Mapping[str, Any]]:
+    numbers = single_channel(raster)
+    if numbers is None:
         raise InputFileError(
             f"{shown(path)}: a colour picture is no depth map (colour maps cannot be undone "
             "reliably); save the depth in one channel"
@@ -133,17 +225,18 @@ def _picture_values(raster: Raster, path: Path) -> tuple[NDArray[Any], str]:
         scale = scale_of_text(raster.text)
     except ValueError as error:
         raise InputFileError(f"{shown(path)}: {error}") from error
-    if scale is not None:
-        return dequantise(values, scale, raster.white), scale.kind
-    return values, _described_kind(raster.text.get("description", ""))
+    facts = _described(raster.text.get("description", "")) if scale is None else scale.record()
+    bits = round(np.log2(raster.white + 1))
+    return replace(_Stored.of(numbers, bits), alpha=raster.alpha), facts
 
 
-def _described_kind(description: str) -> str:
+def _described(description: str) -> Mapping[str, Any]:
+    """Return what a TIFF says of its numbers; nothing where the description is not ours."""
     try:
-        facts = json.loads(description)[_DESCRIPTION_KEY]
-        return str(facts["kind"])
+        facts = json.loads(description)[DESCRIPTION_KEY]
+        return facts if isinstance(facts["kind"], str) else {}
     except (ValueError, TypeError, LookupError, RecursionError):  # somebody else's description
-        return ""
+        return {}
 
 
 def _one_channel(values: NDArray[Any], path: Path) -> NDArray[Any]:
@@ -153,115 +246,3 @@ def _one_channel(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if not all(np.array_equal(first, values[..., i], equal_nan=True) for i in range(1, 3)):
         raise InputFileError(f"{shown(path)}: has colours; save the depth in one channel")
     return first
-
-
-def check_format(format: str) -> None:
-    """Refuse formats that cannot be written here, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        If it is not one of `DEPTH_FORMATS`, or is ``exr`` and OpenCV was built without it.
-    """
-    if format not in DEPTH_FORMATS:
-        raise UsageError(f"depth format '{format}' is not one of {', '.join(DEPTH_FORMATS)}")
-    if format == "exr" and not libraries.opencv_has_exr():
-        raise UsageError("the installed OpenCV has no OpenEXR; choose tiff, npy, npz or pfm")
-
-
-def write_depth(
-    path: str | Path,
-    depth: InverseDepth,
-    *,
-    format: str,
-    kind: DepthKind = "inverse",
-    extra: Mapping[str, str | int | float] | None = None,
-) -> dict[str, Any]:
-    """Write a depth map; the target is replaced in one step or left as it was.
-
-    ``png``: 16 bits; the range is spread over all codes, and the text chunks ``maskdepth.kind``,
-    ``maskdepth.low``, ``maskdepth.high`` and, where needed, the codes of unknown and infinite
-    pixels restore the values within half a step. ``tiff``: float32, deflate with predictor, kind
-    in the description. ``npz``: arrays ``depth`` and ``kind``. ``npy``, ``pfm``, ``exr``: float32.
-
-    Parameters
-    ----------
-    path : str or Path
-        The target.
-    depth : InverseDepth
-        (H, W), larger is nearer; not finite where unknown.
-    format : str
-        One of `DEPTH_FORMATS`.
-    kind : "inverse" or "depth"
-        What to store; "depth" stores 1/d (inf for 0, NaN for negative values).
-    extra : mapping, optional
-        Facts to keep in PNG text chunks and the TIFF description, such as the weights' name.
-
-    Returns
-    -------
-    dict
-        The scale record for the manifest: ``format`` and ``kind``; for PNG also ``low``,
-        ``high`` and, where used, ``unknown`` and ``infinite``.
-
-    Raises
-    ------
-    OutputError
-        If the target cannot be written, or no pixel is known.
-    UsageError
-        As `check_format`.
-    """
-    check_format(format)
-    path = Path(path)
-    values = _depth_of(depth) if kind == "depth" else _as_float32(np.asarray(depth))
-    if not np.isfinite(values).any():
-        raise OutputError(f"{shown(path)}: the depth map has no known pixel")
-    record: dict[str, Any] = {"format": format, "kind": kind}
-    if format == "png":
-        codes, scale = quantise(values, kind)
-        record |= scale.record()
-        data = encode_gray16(codes, scale.text() | _extra_text(extra))
-    else:
-        data = _FLOAT_ENCODERS[format](values, {"kind": kind, **(extra or {})})
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
-    return record
-
-
-def _extra_text(extra: Mapping[str, str | int | float] | None) -> dict[str, str]:
-    # Latin-1 is all that tEXt can hold: JSON escapes the rest.
-    return {
-        f"maskdepth.{key}": value
-        if isinstance(value, str) and value.isascii()
-        else json.dumps(value)
-        for key, value in (extra or {}).items()
-    }
-
-
-def _plain(value: str) -> bool:
-    return value.isascii() and value.isprintable()
-
-
-def _encoded_tiff(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:
-    return encode_floats(values, json.dumps({_DESCRIPTION_KEY: dict(facts)}))
-
-
-def _encoded_npy(values: NDArray[np.float32], _: Mapping[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, values)
-    return stream.getvalue()
-
-
-def _encoded_npz(values: NDArray[np.float32], facts: Mapping[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    np.savez_compressed(stream, depth=values, kind=np.array(facts["kind"]))
-    return stream.getvalue()
-
-
-# Encoded in memory and written by Python: only then is the reason of a full disk known.
-_FLOAT_ENCODERS: dict[str, Callable[[NDArray[np.float32], Mapping[str, Any]], bytes]] = {
-    "tiff": _encoded_tiff,
-    "npy": _encoded_npy,
-    "npz": _encoded_npz,
-    "pfm": lambda values, _: arrays.encode_pfm(values),
-    "exr": lambda values, _: exr.encode_exr(values),
-}

@@ -246,17 +246,38 @@ def _list(channels: Sequence[Channel]) -> str:
     return f"{names}, ..." if len(channels) > _NAMED else names or "none"
 
 
-def encode_exr(values: NDArray[np.float32]) -> bytes:
-    """Return (H, W) float32 as an OpenEXR file of one 32-bit channel.
+def can_write_exr() -> bool:
+    """Tell whether anything installed writes OpenEXR: the package, or OpenCV."""
+    return find_spec("OpenEXR") is not None or libraries.opencv_has_exr()
+
+
+def write_exr(path: Path, values: NDArray[np.float32], comments: str) -> None:
+    """Write (H, W) float32 as an OpenEXR file of the one 32-bit channel Z.
+
+    Through the package; OpenCV, where only that is there, calls the channel Y and keeps no
+    comments.
 
     Raises
     ------
     OutputError
-        If OpenCV cannot encode it.
+        If it cannot be encoded.
     """
-    cv2 = libraries.opencv()
-    settings = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]
-    done, encoded = cv2.imencode(".exr", values, settings)
-    if not done:
-        raise OutputError("OpenCV could not encode OpenEXR")
-    return bytes(encoded.tobytes())
+    if find_spec("OpenEXR") is None:
+        cv2 = libraries.opencv()
+        settings = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]
+        done, encoded = cv2.imencode(".exr", values, settings)
+        if not done:
+            raise OutputError(f"{shown(path)}: OpenCV could not encode OpenEXR")
+        path.write_bytes(encoded.tobytes())
+        return
+    import OpenEXR
+
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "comments": comments,
+    }
+    try:
+        OpenEXR.File(header, {"Z": np.ascontiguousarray(values)}).write(str(path))
+    except RuntimeError as error:
+        raise OutputError(f"{shown(path)}: {' '.join(str(error).split())}") from error

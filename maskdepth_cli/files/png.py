@@ -150,21 +150,23 @@ def encode_gray16(codes: NDArray[np.uint16], text: Mapping[str, str]) -> bytes:
     Parameters
     ----------
     codes : ndarray
-        uint16 (H, W).
+        uint16 (H, W), or with alpha (H, W, 2).
     text : mapping of str to str
         Keywords (1 to 79 characters) and values, both Latin-1, for tEXt chunks.
     """
-    height, width = codes.shape
+    height, width = codes.shape[:2]
+    length = 2 * codes[0].size  # bytes of a row
     parts: list[bytes | memoryview] = [SIGNATURE]
-    parts += _chunk(b"IHDR", _HEADER.pack(width, height, 16, 0, 0, 0, 0))
+    colour_type = 0 if codes.ndim == 2 else 4
+    parts += _chunk(b"IHDR", _HEADER.pack(width, height, 16, colour_type, 0, 0, 0))
     for key, value in text.items():
         parts += _chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1"))
     deflate = libraries.deflate().compressobj(1)
-    above = np.zeros(2 * width, np.uint8)
-    for place in strips(0, height, _STRIP // (2 * width)):
-        part = np.ascontiguousarray(codes[place], ">u2")
-        samples = part.view(np.uint8)  # (rows, 2 W)
-        rows = np.empty((len(samples), 1 + 2 * width), np.uint8)
+    above = np.zeros(length, np.uint8)
+    for place in strips(0, height, _STRIP // length):
+        part = np.ascontiguousarray(codes[place], ">u2").reshape(-1, length // 2)
+        samples = part.view(np.uint8)  # (rows, length)
+        rows = np.empty((len(samples), 1 + length), np.uint8)
         rows[:, 0] = _UP
         np.subtract(samples[0], above, out=rows[0, 1:])
         np.subtract(samples[1:], samples[:-1], out=rows[1:, 1:])

@@ -26,58 +26,50 @@ _MOST_SAMPLES = 8
 _INNER_PAGES = 8
 _WHITE_IS_ZERO = 0
 _NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
-_FLOATING_PREDICTOR, _FLOATING_SAMPLES = 3, 3
 _STRIP = 1 << 18  # bytes
 
 
-def encode_floats(values: NDArray[np.float32], description: str) -> bytes:
-    """Encode a map as a TIFF of 32-bit floats, deflate with the floating-point predictor.
+def encode_tiff(values: NDArray[np.float32] | NDArray[np.uint16], description: str) -> bytes:
+    """Encode a map as a TIFF that every reader opens.
 
-    Of every row the bytes are sorted by their weight and stored as differences (Adobe Photoshop
-    TIFF Technical Note 3). tifffile does that only with imagecodecs, and Pillow takes seven times
-    as long (docs/performance.md); so tifffile is given finished strips as those of integers, and
-    the two tags that say otherwise are set afterwards.
+    Floats are not compressed: deflate alone saves a fifth of them and takes longer than to write
+    them, and the predictor that suits them is not in every reader, tifffile's own among them.
+    Codes are deflated as differences to the pixel on their left (TIFF 6.0, section 14).
 
     Parameters
     ----------
     values : ndarray
-        float32 (H, W).
+        float32 (H, W), or uint16 (H, W), or with alpha (H, W, 2).
     description : str
         ASCII.
     """
-    height, width = values.shape
-    step = max(_STRIP // (4 * width), 1)
+    step = max(_STRIP // values[0].nbytes, 1)
+    packed = values.dtype.kind == "u"
 
-    def encoded() -> Iterator[bytes]:
-        for place in strips(0, height, step):
-            part = np.ascontiguousarray(values[place], ">f4")
-            rows = part.view(np.uint8)
-            sorted_ = rows.reshape(len(rows), width, 4).transpose(0, 2, 1).reshape(len(rows), -1)
-            stored = sorted_.copy()
-            stored[:, 1:] -= sorted_[:, :-1]
-            yield libraries.deflate().compress(stored, 1)
+    def deflated() -> Iterator[bytes]:
+        for place in strips(0, len(values), step):
+            part = np.array(values[place], "<u2")
+            part[:, 1:] -= values[place, :-1]
+            yield libraries.deflate().compress(part, 1)
 
     stream = io.BytesIO()
-    library = libraries.tiff()
-    library.imwrite(
+    libraries.tiff().imwrite(
         stream,
-        encoded(),
+        deflated() if packed else np.ascontiguousarray(values, "<f4"),
         shape=values.shape,
-        dtype=np.int32,
+        dtype="<u2" if packed else "<f4",
+        byteorder="<",
         photometric="minisblack",
-        compression="adobe_deflate",
-        predictor=2,
+        planarconfig=None if values.ndim == 2 else "contig",
+        extrasamples=None if values.ndim == 2 else ("unassalpha",),
+        compression="adobe_deflate" if packed else None,
+        predictor=2 if packed else None,
         rowsperstrip=step,
         description=description,
         metadata=None,
         software=False,
     )
-    stream.seek(0)
-    with library.TiffFile(stream, mode="r+b") as file:
-        tags = file.pages[0].tags
-        tags["Predictor"].overwrite(_FLOATING_PREDICTOR)
-        tags["SampleFormat"].overwrite(_FLOATING_SAMPLES)
-        return stream.getvalue()
+    return stream.getvalue()
 
 
 def open_tiff(stream: BinaryIO, path: Path) -> tuple[Header, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskdepth_cli.files.depth_writing import extension
 from maskdepth_cli.files.finding import joined, suffix, without_suffix
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.pairing import InputFile, NamePattern, Pairing, output_names, texts_of
@@ -31,8 +32,8 @@ class Layout:
 
     Parameters
     ----------
-    extension
-        Of depth maps, without the dot.
+    format
+        Of depth maps: one of `files.depth_writing.DEPTH_FORMATS`, or an extension.
     layers, preview
         Whether these are written.
     role
@@ -43,22 +44,25 @@ class Layout:
         Whether a map of how sure the depth is is written.
     """
 
-    extension: str
+    format: str
     layers: bool = False
     preview: bool = False
     role: str = "depth"
     embedded: bool = False
     confidence: bool = False
 
-    def outputs(self, place: str, suffix: str = "") -> tuple[tuple[str, str], ...]:
+    def outputs(
+        self, place: str, suffix: str = "", initial: str | None = None
+    ) -> tuple[tuple[str, str], ...]:
         """Return role and relative path of each output of a photo.
 
-        `place` has no extension; `suffix` is the photo's own.
+        `place` has no extension; `suffix` is the photo's own, `initial` its initial depth map.
         """
-        found = [(self.role, f"{place}.{self.extension}")]
+        ending = extension(self.format, initial)
+        found = [(self.role, f"{place}.{ending}")]
         if self.layers:
             for layer in ("foreground", "background"):
-                found.append((layer, f"layers/{layer}/{place}.{self.extension}"))
+                found.append((layer, f"layers/{layer}/{place}.{ending}"))
             found.append(("mask", f"layers/mask/{place}.png"))
         if self.preview:
             found.append(("preview", f"previews/{place}.png"))
@@ -211,7 +215,7 @@ def plan_jobs(
     for photo in photos:
         made: Job | str = "another photo has the same name"
         if photo not in clashes:
-            made = _job(photo, companions, layout.outputs(names.texts[photo], suffix(photo.name)))
+            made = _job(photo, companions, layout, names.texts[photo])
         if isinstance(made, Job):
             made = _overlap(made, target, read, owners, ignore_case) or made
         if isinstance(made, Job):
@@ -231,7 +235,7 @@ def _sources(photos: Sequence[InputFile], companions: Sequence[Companion]) -> It
 
 
 def _job(
-    photo: InputFile, companions: Sequence[Companion], outputs: tuple[tuple[str, str], ...]
+    photo: InputFile, companions: Sequence[Companion], layout: Layout, place: str
 ) -> Job | str:
     """Return the job of a photo, or why it has none."""
     inputs: list[tuple[str, str]] = []
@@ -240,6 +244,7 @@ def _job(
         if isinstance(found, str):
             return found
         inputs.extend(found)
+    outputs = layout.outputs(place, suffix(photo.name), dict(inputs).get("depth"))
     return Job(photo.name, photo.location, tuple(inputs), outputs)
 
 

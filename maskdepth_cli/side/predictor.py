@@ -25,8 +25,8 @@ class Predictor:
         ``(B, 3, h, w) -> (B, 1, h', w')``.
     prepare : callable
         Photo (H, W, 3) to network input (3, h, w).
-    depth_kind : {"inverse", "depth"}
-        What the network gives; depth is inverted.
+    depth_kind : DepthKind
+        What the network gives; turned into inverse depth as `kinds.inverse_of` does.
     settings : PredictSettings
         Test-time augmentation, batch size, device and precision.
 
@@ -94,8 +94,8 @@ class Predictor:
 
     def _inverse(self, predicted: Tensor) -> Tensor:
         predicted = predicted.float()
-        if self.depth_kind == "inverse":
-            return predicted
+        if self.depth_kind != "depth":
+            return -predicted if self.depth_kind == "far" else predicted
         tiny = torch.finfo(torch.float32).tiny
         return torch.where(predicted > 0, 1 / predicted.clamp(min=tiny), torch.nan)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.types import Image, InverseDepth, Mask
 
 Distance = NDArray[np.float32]
@@ -36,13 +37,18 @@ class PointCloud:
 
 
 def distance_between(
-    inverse: InverseDepth, near: float, far: float, reference: InverseDepth | None = None
+    inverse: InverseDepth,
+    near: float,
+    far: float,
+    reference: InverseDepth | None = None,
+    *,
+    kind: DepthKind = "inverse",
 ) -> Distance:
-    """Turn relative inverse depth into distances from `near` to `far`.
+    """Turn relative depth into distances from `near` to `far`.
 
     Relative inverse depth is 1 / distance up to an unknown scale and offset, so two distances must
     be chosen: the largest value lies at `near`, the smallest at `far`, and 1 / distance is linear
-    in between.
+    in between. Of kind ``far`` the distance itself is.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ def distance_between(
     reference
         The map whose range is meant, for maps that are to fit together; default: `inverse`.
         Values beyond its range end at `near` and `far`.
+    kind
+        What the map was made from, ``inverse`` or ``far``.
 
     Returns
     -------
@@ -63,7 +71,10 @@ def distance_between(
     known = values[np.isfinite(values)].astype(np.float64)
     low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
     share = np.clip((inverse - low) / (high - low), 0, 1) if high > low else 0 * inverse
-    distance = 1 / (1 / far + share * (1 / near - 1 / far))
+    if kind == "far":
+        distance = far + share * (near - far)
+    else:
+        distance = 1 / (1 / far + share * (1 / near - 1 / far))
     return np.where(np.isfinite(inverse), distance, np.nan).astype(np.float32)
 
 

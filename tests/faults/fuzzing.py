@@ -188,7 +188,7 @@ def spoilt_toml(data: bytes, rng: np.random.Generator) -> bytes:
 
 def depth_maps() -> dict[str, bytes]:
     """One small depth map in every format that is written, and OpenEXR."""
-    from maskdepth_cli.files.depths import write_depth
+    from maskdepth_cli.files.depth_writing import write_depth
     from maskdepth_cli.files.layers import write_layers_exr
 
     share = np.random.default_rng(3).random((24, 32), np.float32)

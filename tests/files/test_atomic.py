@@ -99,7 +99,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> Non
     code = """
 import numpy as np, resource, signal
 from maskdepth_cli.errors import OutputError
-from maskdepth_cli.files.depths import write_depth
+from maskdepth_cli.files.depth_writing import write_depth
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 depth = np.random.default_rng(0).random((200, 200)).astype(np.float32)

@@ -20,15 +20,11 @@ from pictures import encoded, png
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError, OutputError, UsageError
-from maskdepth_cli.files.depths import DEPTH_FORMATS, read_depth, write_depth
-from maskdepth_cli.files.libraries import opencv_has_exr
+from maskdepth_cli.files.depth_writing import DEPTH_FORMATS, write_depth
+from maskdepth_cli.files.depths import read_depth
 
 Save = Callable[..., Path]
-FLOAT_FORMATS = [
-    pytest.param(f, marks=pytest.mark.skipif(f == "exr" and not opencv_has_exr(), reason="no EXR"))
-    for f in DEPTH_FORMATS
-    if f != "png"
-]
+FLOAT_FORMATS = [format for format in DEPTH_FORMATS if format not in ("keep", "png16")]
 SHARED_PATH = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -51,45 +47,48 @@ def depth(rng: np.random.Generator) -> np.ndarray:
 
 
 @SHARED_PATH
-@given(values=maps(ANY))
+@given(values=maps(st.floats(-3, 5, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])))
 def test_png_restores_values_within_half_a_step(tmp_path: Path, values: np.ndarray) -> None:
     path = tmp_path / "d.png"
     known = np.isfinite(values)
     if not known.any():
         with pytest.raises(OutputError, match="no known pixel"):
-            write_depth(path, values, format="png")
+            write_depth(path, values, format="png16")
         return
-    record = write_depth(path, values, format="png")
+    record = write_depth(path, values, format="png16", png_range=(-3, 5))
     restored = read_depth(path, "inverse")
-    low, high = values[known].min(), values[known].max()
-    steps = 65535 if known.all() else 65534
-    half = (float(high) - float(low)) / steps / 2
-    spacing = np.spacing(np.abs(values[known]).max())
-    assert np.abs(restored[known].astype(float) - values[known]).max() <= half * 1.0001 + spacing
+    step = 8 / 65535
+    # The lowest code means unknown: values that are nearest to it take the one beside it.
+    allowed = np.where(values[known] < -3 + step / 2, step, step / 2)
+    spacing = np.spacing(np.float32(5))
+    assert (np.abs(restored[known].astype(float) - values[known]) <= allowed + spacing).all()
     assert np.isnan(restored[~known]).all()
-    assert (record["low"], record["high"]) == (low, high)
-    assert restored[known].min() == low
-    assert restored[known].max() == high
+    assert "clipped" not in record
 
 
 @SHARED_PATH
-@given(values=maps(st.just(0.0) | st.floats(2**-10, 2**10, width=32)))
-def test_png_of_kind_depth_keeps_infinitely_far(tmp_path: Path, values: np.ndarray) -> None:
+@given(values=maps(st.just(0.0) | st.floats(2**-6, 2**10, width=32)))
+def test_png_of_kind_depth_is_millimetres_and_keeps_infinitely_far(
+    tmp_path: Path, values: np.ndarray
+) -> None:
     path = tmp_path / "d.png"
     near = values > 0
     if not near.any():
         return
     metric = 1 / values[near].astype(float)
-    write_depth(path, values, format="png", kind="depth")
+    write_depth(path, values, format="png16", kind="depth")
+    codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert (codes[~near] == 65535).all()
+    assert np.abs(codes[near] - np.maximum(metric * 1000, 1)).max() <= 0.5 + 1e-3
     restored = read_depth(path, "depth").astype(float)
     assert (restored[~near] == 0).all()
-    half = np.ptp(metric) / 65534 / 2
-    assert np.abs(1 / restored[near] - metric).max() <= half * 1.001 + 1e-6 * metric.max()
+    assert np.abs(1 / restored[near] - codes[near] / 1000).max() <= 1e-6 * metric.max() + 1e-9
 
 
 def test_png_says_what_its_codes_mean(tmp_path: Path, depth: np.ndarray) -> None:
     path = tmp_path / "d.png"
-    record = write_depth(path, depth, format="png", extra={"weights": "tiny", "name": "Wörld\n"})
+    extra = {"weights": "tiny", "name": "Wörld\n"}
+    record = write_depth(path, depth, format="png16", png_range=(-6, 12), extra=extra)
     with Image.open(path) as image:
         image.load()
         text = image.text
@@ -98,18 +97,19 @@ def test_png_says_what_its_codes_mean(tmp_path: Path, depth: np.ndarray) -> None
     assert text["maskdepth.unknown"] == "0"
     assert text["maskdepth.weights"] == "tiny"
     assert json.loads(text["maskdepth.name"]) == "Wörld\n"
-    low, high = float(text["maskdepth.low"]), float(text["maskdepth.high"])
-    assert record == {"format": "png", "kind": "inverse", "low": low, "high": high, "unknown": 0}
-    by_hand = low + (codes - 1) / 65534 * (high - low)
+    offset, step = float(text["maskdepth.offset"]), float(text["maskdepth.step"])
+    facts = {"format": "png16", "kind": "inverse", "unknown": 0}
+    assert record == facts | {"offset": offset, "step": step}
+    assert (offset, step) == (-6, 18 / 65535)
     known = np.isfinite(depth)
-    assert np.abs(by_hand - depth)[known].max() <= (high - low) / 65534 / 2 * 1.001
+    assert np.abs(offset + step * codes - depth)[known].max() <= step / 2 * 1.001
     assert (codes[~known] == 0).all()
 
 
 def test_png_resaved_by_other_programs_keeps_its_meaning(tmp_path: Path, save: Save) -> None:
     depth = np.linspace(2, 5, 256, dtype=np.float32).reshape(16, 16)
     path = tmp_path / "d.png"
-    write_depth(path, depth, format="png")
+    write_depth(path, depth, format="png16", png_range=(2, 5))
     with Image.open(path) as image:
         image.load()
         text, codes = image.text, np.asarray(image).astype(int)
@@ -117,7 +117,29 @@ def test_png_resaved_by_other_programs_keeps_its_meaning(tmp_path: Path, save: S
     moved = save(png(codes[..., None], 16, 0, after=chunks), "text_at_the_end.png")
     np.testing.assert_array_equal(read_depth(moved, "inverse"), read_depth(path, "inverse"))
     eight = save(png(codes[..., None] // 257, 8, 0, before=chunks), "8bit.png")
-    assert np.abs(read_depth(eight, "inverse") - depth).max() <= 3 / 255
+    restored = read_depth(eight, "inverse")
+    assert np.nanmax(np.abs(restored - depth)) <= 3 / 255
+    assert np.isnan(restored).sum() == np.count_nonzero(codes // 257 == 0)
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("infinite", [False, True])
+def test_pngs_of_earlier_versions_are_read(save: Save, unknown: bool, infinite: bool) -> None:
+    """They hold the values of the lowest and the highest code that is not set aside."""
+    kind = "depth" if infinite else "inverse"
+    text = {"kind": kind, "low": "2.5", "high": "7.25"}
+    text |= {"unknown": "0"} if unknown else {}
+    text |= {"infinite": "65535"} if infinite else {}
+    chunks = [(b"tEXt", f"maskdepth.{k}\0{v}".encode()) for k, v in text.items()]
+    first, last = int(unknown), 65535 - int(infinite)
+    codes = np.array([0, first, 1000, 40000, last, 65535])
+    expected = 2.5 + (codes - first) / (last - first) * 4.75
+    if infinite:
+        expected = np.where(codes == 65535, 0, 1 / expected)
+    if unknown:
+        expected[0] = np.nan
+    path = save(png(codes[None, :, None], 16, 0, before=chunks))
+    np.testing.assert_allclose(read_depth(path, kind)[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("format", FLOAT_FORMATS)
@@ -159,13 +181,14 @@ def test_declared_depth_is_inverted_once(save: Save) -> None:
     np.testing.assert_array_equal(read_depth(integers, "inverse"), [[0, 1, 4, 1000]])
 
 
-@pytest.mark.parametrize("format", ["png", "tiff", "npz"])
+@pytest.mark.parametrize("format", ["png16", "tiff", "npz"])
 def test_a_file_that_states_its_kind_is_not_read_as_the_other(
     tmp_path: Path, depth: np.ndarray, format: str
 ) -> None:
     path = tmp_path / "d"
-    for kind, other in (("inverse", "depth"), ("depth", "inverse")):
-        write_depth(path, np.abs(depth), format=format, kind=kind)
+    for kind, other in (("inverse", "depth"), ("depth", "inverse"), ("far", "inverse")):
+        values = -np.abs(depth) if kind == "far" else np.abs(depth)
+        write_depth(path, values, format=format, kind=kind, png_range=(0, 20))
         read_depth(path, kind)
         with pytest.raises(InputFileError, match=f"declared as '{other}', .* holds '{kind}'"):
             read_depth(path, other)
@@ -178,7 +201,7 @@ def test_other_programs_read_what_is_written(tmp_path: Path, depth: np.ndarray) 
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
         assert json.loads(page.description)["maskdepth"] == {"kind": "inverse", "weights": "tiny"}
-        assert (page.dtype, page.compression, page.predictor) == (np.float32, 8, 3)
+        assert (page.dtype, page.compression, page.predictor) == (np.float32, 1, 1)  # none
     path = tmp_path / "d.pfm"
     write_depth(path, depth, format="pfm")
     np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), depth)
@@ -206,17 +229,14 @@ def test_pngs_of_any_size_are_read_by_libpng(tmp_path, size) -> None:
     """A step between two neighbours, a ramp over all codes, and rows of more than one strip."""
     codes = (np.arange(size[0] * size[1]) % 65536).astype(np.uint16).reshape(size)
     codes[0, :: 2 if size[1] > 1 else 1] = 65535
-    depth = codes.astype(np.float32) if codes.max() > codes.min() else np.ones(size, np.float32)
-    depth.flat[0], depth.flat[-1] = depth.min(), 65535 if depth.size > 1 else 1
     path = tmp_path / "d.png"
-    write_depth(path, depth, format="png")
-    low, span = depth.min(), max(np.ptp(depth), 1)
-    expected = np.rint((depth.astype(np.float64) - low) / span * 65535)
+    write_depth(path, codes.astype(np.float32), format="png16", png_range=(0, 65535))
+    expected = np.maximum(codes, 1)  # 0 means unknown
     for found in (np.asarray(Image.open(path)), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)):
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("format", DEPTH_FORMATS[:-1])
+@pytest.mark.parametrize("format", ["png16", *FLOAT_FORMATS])
 def test_maps_in_any_order_of_memory_are_written(tmp_path, format) -> None:
     depth = np.random.default_rng(0).random((40, 60), np.float32)
     for number, view in enumerate((depth.T, depth[::-1, ::2], np.asfortranarray(depth))):
@@ -225,7 +245,7 @@ def test_maps_in_any_order_of_memory_are_written(tmp_path, format) -> None:
         np.testing.assert_allclose(read_depth(path, "inverse"), view, atol=1e-5)
 
 
-@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("format", ["png16"])
 def test_files_are_the_same_maps_where_there_is_no_isal(tmp_path, monkeypatch, format) -> None:
     depth = np.random.default_rng(0).random((301, 517), np.float32)
     paths = [tmp_path / f"{name}.{format}" for name in ("with", "without")]
@@ -319,12 +339,14 @@ def test_damaged_scale_is_reported(save: Save) -> None:
             read_depth(save(png(np.ones((2, 3, 1), int), 16, 0, before=chunks)), "inverse")
 
 
-def test_formats_that_cannot_be_written(tmp_path: Path, depth: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="not one of png, tiff"):
+def test_formats_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: np.ndarray
+) -> None:
+    with pytest.raises(UsageError, match="not one of keep, png16, tiff"):
         write_depth(tmp_path / "d.jpg", depth, format="jpg")
-    if not opencv_has_exr():
-        with pytest.raises(UsageError, match="no OpenEXR"):
-            write_depth(tmp_path / "d.exr", depth, format="exr")
+    monkeypatch.setattr("maskdepth_cli.files.exr.can_write_exr", lambda: False)
+    with pytest.raises(UsageError, match=r"OpenEXR is not installed: pip install"):
+        write_depth(tmp_path / "d.exr", depth, format="exr")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -335,7 +357,7 @@ def test_the_documented_recipe_restores_the_values(
     page = Path(__file__).parents[2] / "docs" / "formats.md"
     recipe = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     inverse = np.array([[0.5, 2, 1, np.nan], [0, 0.25, 4, 1]], np.float32)
-    write_depth(tmp_path / "depth.png", inverse, format="png", kind=kind)
+    write_depth(tmp_path / "depth.png", inverse, format="png16", kind=kind, png_range=(0, 4))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(recipe, page.name, "exec"), names)
@@ -343,4 +365,4 @@ def test_the_documented_recipe_restores_the_values(
     if kind == "depth":
         with np.errstate(divide="ignore"):
             expected = 1 / inverse
-    np.testing.assert_allclose(names["depth"], expected, atol=4 / 65534 / 2 * 1.001)
+    np.testing.assert_allclose(names["depth"], expected, atol=4 / 65535 * 1.001)

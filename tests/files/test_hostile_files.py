@@ -23,7 +23,8 @@ from pictures import chunk, encoded, every_kind, png, repaired
 from PIL import Image, ImageFile
 
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.depths import read_depth, write_depth
+from maskdepth_cli.files.depth_writing import write_depth
+from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import image_size, read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 
