@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, OutputError
-from maskdepth_cli.files import libraries
 from maskdepth_cli.files.exr_channels import (
     Channel,
     alpha_channels,
@@ -247,29 +246,18 @@ def _list(channels: Sequence[Channel]) -> str:
 
 
 def can_write_exr() -> bool:
-    """Tell whether anything installed writes OpenEXR: the package, or OpenCV."""
-    return find_spec("OpenEXR") is not None or libraries.opencv_has_exr()
+    """Tell whether the package that writes OpenEXR is installed."""
+    return find_spec("OpenEXR") is not None
 
 
 def write_exr(path: Path, values: NDArray[np.float32], comments: str) -> None:
     """Write (H, W) float32 as an OpenEXR file of the one 32-bit channel Z.
-
-    Through the package; OpenCV, where only that is there, calls the channel Y and keeps no
-    comments.
 
     Raises
     ------
     OutputError
         If it cannot be encoded.
     """
-    if find_spec("OpenEXR") is None:
-        cv2 = libraries.opencv()
-        settings = [cv2.IMWRITE_EXR_TYPE, cv2.IMWRITE_EXR_TYPE_FLOAT]
-        done, encoded = cv2.imencode(".exr", values, settings)
-        if not done:
-            raise OutputError(f"{shown(path)}: OpenCV could not encode OpenEXR")
-        path.write_bytes(encoded.tobytes())
-        return
     import OpenEXR
 
     header = {

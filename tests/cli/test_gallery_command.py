@@ -42,7 +42,7 @@ def test_without_previews_it_shows_the_depth(album, maskdepth):
 def test_a_result_that_is_gone_is_said_on_its_card(album, maskdepth):
     album.add("a.jpg")
     maskdepth(*album.arguments())
-    (album.out / "a.png").unlink()
+    (album.out / "a.tiff").unlink()
     assert maskdepth("gallery", str(album.out)).code == ExitCode.OK
     html = (album.out / "gallery.html").read_text("utf-8")
     assert re.search(r"<p class=\"message\">[^<]*a\.png: [^<]+</p>", html)

@@ -80,7 +80,7 @@ def test_a_bad_photo_fails_alone(album: Album, maskdepth: Maskdepth, side_weight
         "predict", str(album.root / "photos"), "-o", str(album.out), "--model", str(side_weights)
     )
     assert ended.code == ExitCode.SOME_FAILED
-    assert sorted(album.files()) == ["a.png", "c.png"]
+    assert sorted(album.files()) == ["a.tiff", "c.tiff"]
     assert "failed: b.jpg" in ended.err
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from maskdepth_cli.errors import ExitCode
@@ -42,27 +44,26 @@ def test_layers_and_previews(album, maskdepth):
     album.add("x/a.jpg")
     ended = maskdepth(*album.arguments("--layers", "--preview", "--json"))
     assert sorted(album.files()) == [
-        "layers/background/x/a.png",
-        "layers/foreground/x/a.png",
+        "layers/background/x/a.tiff",
+        "layers/foreground/x/a.tiff",
         "layers/mask/x/a.png",
         "previews/x/a.png",
-        "x/a.png",
+        "x/a.tiff",
     ]
     written = cv2.imread(str(album.out / "layers/mask/x/a.png"), cv2.IMREAD_UNCHANGED)
     given = cv2.imread(str(album.path("masks", "x/a.png")), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(written, given.astype(np.uint16) * 257)
     (row,) = ended.rows.values()
-    assert row["output"] == str(album.out / "x/a.png")
+    assert row["output"] == str(album.out / "x/a.tiff")
     assert row["details"]["made_with"]["keep"] == "band"
     digest = sha256(album.weights.read_bytes()).hexdigest()
     assert row["details"]["made_with"]["weights"] == digest
     assert row["details"]["scale"]["kind"] == "inverse"
     assert row["details"]["max_change"] > 1
     assert row["details"]["size"] == [SIZE[1], SIZE[0]]
-    with Image.open(album.out / "x/a.png") as png:
-        assert png.mode.startswith("I;16")
-        scale = {key: float(png.text[f"maskdepth.{key}"]) for key in ("low", "high")}
-    assert scale == {key: row["details"]["scale"][key] for key in scale}
+    with tifffile.TiffFile(album.out / "x/a.tiff") as tiff:
+        described = json.loads(tiff.pages[0].description)["maskdepth"]
+    assert row["details"]["scale"] == {"format": "tiff", "kind": described["kind"]}
     with Image.open(album.out / "previews/x/a.png") as preview:
         assert preview.width > 5 * preview.height / 3
 
@@ -131,7 +132,7 @@ def test_a_list_on_stdin(album, maskdepth, monkeypatch):
     arguments = album.arguments()
     arguments[1] = "-"
     assert maskdepth(*arguments).code == ExitCode.OK
-    assert sorted(album.files()) == ["a.png", "c.png"]
+    assert sorted(album.files()) == ["a.tiff", "c.tiff"]
 
 
 def test_one_photo_one_mask_one_depth(album, maskdepth):
@@ -140,7 +141,7 @@ def test_one_photo_one_mask_one_depth(album, maskdepth):
     for folder, name in (("photos", "a.jpg"), ("masks", "a.png"), ("depths", "a.npy")):
         arguments[arguments.index(str(album.root / folder))] = str(album.root / folder / name)
     assert maskdepth(*arguments).code == ExitCode.OK
-    assert sorted(album.files()) == ["a.png"]
+    assert sorted(album.files()) == ["a.tiff"]
 
 
 def test_a_changed_mask_or_setting_is_done_again(album, maskdepth):
@@ -155,7 +156,7 @@ def test_a_changed_mask_or_setting_is_done_again(album, maskdepth):
         "a.jpg": "done",
         "b.jpg": "skipped",
     }
-    assert album.files()["a.png"] != before["a.png"]
+    assert album.files()["a.tiff"] != before["a.tiff"]
     rows = maskdepth(*album.arguments("--json", "--keep", "none")).rows
     assert {row["status"] for row in rows.values()} == {"done"}
     rows = maskdepth(*album.arguments("--json", "--keep", "none", "--batch-size", "2")).rows
@@ -173,7 +174,7 @@ def test_other_folders_within_the_input_are_not_photos(album, maskdepth, monkeyp
     for status in ("done", "skipped"):
         ended = maskdepth(*arguments)
         assert {name: row["status"] for name, row in ended.rows.items()} == {"a.jpg": status}
-    assert (album.root / "refined" / "a.png").exists()
+    assert (album.root / "refined" / "a.tiff").exists()
 
 
 def faulty(album):
@@ -302,7 +303,7 @@ def test_names_that_are_no_text(album, maskdepth):
     for status in ("done", "skipped"):
         ended = maskdepth(*album.arguments("--json"))
         assert {row["name"]: row["status"] for row in ended.rows.values()} == {name: status}
-    assert Path(album.out, name[:-4] + ".png").exists()
+    assert Path(album.out, name[:-4] + ".tiff").exists()
 
 
 def test_large_pictures_are_refused_unread(album, maskdepth):
@@ -315,3 +316,105 @@ def test_large_pictures_are_refused_unread(album, maskdepth):
         "b.jpg": "done",
     }
     assert "--max-megapixels" in ended.rows["a.jpg"]["message"]
+
+
+def tilted(blurred):
+    """Integers of a map, different in every pixel of a row."""
+    return np.rint(blurred * 3000 + np.arange(blurred.shape[1]) * 7).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["inverse", "depth", "far"])
+def test_integers_stay_in_their_codes(album, maskdepth, kind):
+    """Bit for bit away from the mask, and between what they were near it, in every kind."""
+    _, blurred = album.add("a.jpg")
+    album.path("depths", "a.npy").unlink()
+    codes = tilted(blurred if kind == "inverse" else 6 - blurred)
+    codes[0, :7] = 0
+    album.write("depths", "a.png", codes)
+    ended = maskdepth(*album.arguments("--depth-kind", kind, "--unknown", "0", "--json"))
+    assert (ended.code, ended.rows["a.jpg"]["message"]) == (ExitCode.OK, "")
+    found = cv2.imread(str(album.out / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16
+    changed = found != codes
+    assert 0.02 < changed.mean() < 0.5
+    away = np.hypot(*(np.mgrid[:40, :48] - np.array([20, 24])[:, None, None])) > 19
+    np.testing.assert_array_equal(found[away], codes[away])
+    assert (found[0, :7] == 0).all()
+    assert codes[1:].min() <= found[1:].min() <= found.max() <= codes.max()
+    scale = ended.rows["a.jpg"]["details"]["scale"]
+    assert scale == {"format": "png16", "kind": kind, "offset": 0, "step": 1, "unknown": 0}
+
+
+def test_floats_are_bit_for_bit_away_from_the_mask(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    metres = (7.3 / blurred).astype(np.float32)
+    metres[:3] = 1e10  # a renderer's sky
+    metres[0, 0] = -1
+    np.save(album.path("depths", "a.npy"), metres)
+    assert maskdepth(*album.arguments("--depth-kind", "depth")).code == ExitCode.OK
+    found = tifffile.imread(album.out / "a.tiff")
+    away = np.hypot(*(np.mgrid[:40, :48] - np.array([20, 24])[:, None, None])) > 19
+    np.testing.assert_array_equal(found[away], metres[away])
+    assert (found != metres).any()
+
+
+def test_a_map_that_is_no_metric_depth_is_said_to_be_none(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    album.path("depths", "a.npy").unlink()
+    relative = (5.5 - blurred) / 4.5  # black is near
+    album.write("depths", "a.png", (np.clip(relative, 0.12, 1) * 255).astype(np.uint8))
+    said = maskdepth(*album.arguments("--depth-kind", "depth", "--json")).rows["a.jpg"]["message"]
+    assert "256 levels are no metric depth" in said
+    assert "--depth-kind far" in said
+    codes = (np.clip(relative - 0.13, 0, 1) * 60000).astype(np.uint16)
+    album.write("depths", "a.png", codes)
+    said = maskdepth(*album.arguments("--depth-kind", "depth", "--json")).rows["a.jpg"]["message"]
+    assert "% of what is masked has no distance above 0" in said
+    assert (
+        maskdepth(*album.arguments("--depth-kind", "far", "--json")).rows["a.jpg"]["message"] == ""
+    )
+    assert maskdepth(*album.arguments("--json")).rows["a.jpg"]["message"] == ""
+
+
+def test_values_clipped_by_a_16_bit_file_are_counted(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    arguments = album.arguments("--format", "png16", "--json", "--png-range")
+    row = maskdepth(*arguments, "0,5").rows["a.jpg"]
+    assert (row["message"], row["details"]["scale"]["step"]) == ("", 5 / 65535)
+    row = maskdepth(*arguments, "2,8").rows["a.jpg"]
+    assert row["status"] == "failed"
+    assert "lie outside of 2 to 8" in row["message"]
+    row = maskdepth(*arguments, "0,4").rows["a.jpg"]
+    count = row["details"]["scale"]["clipped"]
+    assert row["message"].startswith(f"{count} pixels lie beyond the codes of 16 bits")
+    assert 100 < count < 48 * 40 / 2
+    for wrong in ("1", "3,2", "a,b"):
+        assert maskdepth(*arguments, wrong).code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("kind", ["inverse", "depth", "far"])
+def test_commands_over_a_run_read_what_it_kept(album, maskdepth, kind):
+    """Kind, scale and the code of unknown pixels come from the file or the manifest."""
+    _, blurred = album.add("a.jpg")
+    album.path("depths", "a.npy").unlink()
+    codes = tilted(blurred if kind == "inverse" else 6 - blurred)
+    codes[:4] = 65535
+    album.write("depths", "a.png", codes)
+    more = ("--depth-kind", kind, "--unknown", "65535")
+    for format in ("keep", "npy"):
+        assert maskdepth(*album.arguments(*more, "--format", format, "--layers")).code == 0
+        out = str(album.out)
+        for command in ("gallery", "bokeh", "export"):
+            target = ["-o", str(album.root / f"{command}-{format}")] if command != "gallery" else []
+            ended = maskdepth(command, out, *target)
+            assert ended.code == ExitCode.OK, (command, format, ended.err)
+        suffix = {"keep": "png"}.get(format, format)
+        near = [] if kind == "depth" else ["--near", "1", "--far", "4"]
+        depth = str(album.out / f"a.{suffix}")
+        cloud = ["pointcloud", str(album.root / "photos/a.jpg"), depth, *more, *near]
+        ended = maskdepth(*cloud, "-o", str(album.root / "a.ply"))
+        assert ended.err.strip().endswith(f"{36 * 48} points")
+    layers = tifffile.imread(album.root / "export-keep/a.tiff", key=2)
+    kept = cv2.imread(str(album.root / "export-keep/../out/a.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_allclose(layers[4:], kept[4:], rtol=1e-6)
+    assert np.isnan(layers[:4]).all()

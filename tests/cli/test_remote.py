@@ -92,7 +92,7 @@ def test_results_are_those_of_a_run_on_disks(remote, store, maskdepth):
     assert found == remote.files()
     assert manifest.keys() == remote.records().keys()
     assert manifest["x/b.jpg"]["path"] == url("photos/x/b.jpg")
-    assert ended.rows["x/b.jpg"]["output"] == url("out/x/b.png")
+    assert ended.rows["x/b.jpg"]["output"] == url("out/x/b.tiff")
     assert manifest["x/b.jpg"]["outputs"] == remote.records()["x/b.jpg"]["outputs"]
 
 
@@ -110,10 +110,10 @@ def test_a_second_run_does_what_is_new_or_changed(remote, store, maskdepth):
     expected = {"a.jpg": "planned", "d.jpg": "planned", "x/b.jpg": "skipped", "x/c.png": "skipped"}
     assert statuses("--dry-run") == expected
     assert statuses() == {name: x.replace("planned", "done") for name, x in expected.items()}
-    store.delete_object(Bucket=BUCKET, Key="out/x/c.png")
+    store.delete_object(Bucket=BUCKET, Key="out/x/c.tiff")
     assert [name for name, status in statuses().items() if status == "done"] == ["x/c.png"]
     after = {e["Key"]: e["ETag"] for e in store.list_objects_v2(Bucket=BUCKET)["Contents"]}
-    assert after["out/x/b.png"] == modified["out/x/b.png"]
+    assert after["out/x/b.tiff"] == modified["out/x/b.tiff"]
 
 
 def test_a_mask_of_two_photos_is_there_for_both(album, store, maskdepth):
@@ -154,7 +154,7 @@ def test_bad_photos_and_odd_names_fail_alone_and_by_their_url(remote, store, mas
     assert "maskdepth-" not in ended.err
     assert f"results: {url('out')}" in ended.err
     found = objects(store)
-    assert sorted(found) == ["a.png", "manifest.jsonl", "x/b.png", "x/c.png"]
+    assert sorted(found) == ["a.tiff", "manifest.jsonl", "x/b.tiff", "x/c.tiff"]
     assert "maskdepth-" not in found["manifest.jsonl"].decode()
 
 
@@ -250,14 +250,14 @@ def test_a_store_that_refuses_an_output_leaves_the_old_one(remote, store, maskde
     put = Stage.put
 
     def refuse(stage, path, **options):
-        if path.name == "b.png":
+        if path.name == "b.tiff":
             raise OutputError(f"{path}: cannot be written: refused")
         put(stage, path, **options)
 
     monkeypatch.setattr(Stage, "put", refuse)
     ended = maskdepth(*arguments(remote))
     assert ended.code == ExitCode.SOME_FAILED
-    assert f"failed: x/b.jpg: {url('out/x/b.png')}: cannot be written: refused" in ended.err
+    assert f"failed: x/b.jpg: {url('out/x/b.tiff')}: cannot be written: refused" in ended.err
 
 
 def test_what_names_a_store():

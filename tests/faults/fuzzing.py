@@ -195,7 +195,7 @@ def depth_maps() -> dict[str, bytes]:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "d")
-        for format in ("png", "tiff", "npy", "npz", "pfm"):
+        for format in ("png16", "tiff", "npy", "npz", "pfm"):
             write_depth(path, share, format=format, extra={"weights": "x"})
             found[f"depth {format}"] = path.read_bytes()
         write_layers_exr(path.with_suffix(".exr"), {"Y": share}, {})
