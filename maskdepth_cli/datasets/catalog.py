@@ -17,6 +17,7 @@ def open_dataset(
     *,
     masks: InstanceSource = "auto",
     kind: DepthKind = "inverse",
+    unknown: float | None = None,
     number: int = 100,
     select: HypersimSelect = "trajectory",
 ) -> DepthDataset:
@@ -31,8 +32,10 @@ def open_dataset(
     masks : {"auto", "instances", "from-depth"}
         The instance maps of the set, or masks derived from the true depth. ``auto`` derives them
         where a generic set has no folder ``seg``.
-    kind : {"inverse", "depth"}
+    kind : DepthKind
         What the maps of a generic set hold.
+    unknown : float, optional
+        The number of unknown pixels in them.
     number : int
         The frame taken of each TartanAir trajectory.
     select : {"trajectory", "scene"}
@@ -53,7 +56,7 @@ def open_dataset(
         masks == "auto" and name == "generic" and not (root / "seg").is_dir()
     )
     if name == "generic":
-        dataset = generic.open_generic(root, not derive, kind)
+        dataset = generic.open_generic(root, not derive, kind, unknown)
     elif name == "hypersim":
         dataset = hypersim.open_hypersim(root, not derive, select)
     else:

@@ -20,7 +20,12 @@ LAYOUT = (
 )
 
 
-def open_generic(root: Path, instances: bool = True, kind: DepthKind = "inverse") -> DepthDataset:
+def open_generic(
+    root: Path,
+    instances: bool = True,
+    kind: DepthKind = "inverse",
+    unknown: float | None = None,
+) -> DepthDataset:
     """Open a folder with ``rgb``, ``depth`` and ``seg``.
 
     Parameters
@@ -29,8 +34,10 @@ def open_generic(root: Path, instances: bool = True, kind: DepthKind = "inverse"
         The folder.
     instances : bool
         Read ``seg``; otherwise no frame has an instance.
-    kind : {"inverse", "depth"}
+    kind : DepthKind
         What the depth maps hold. Inverse depth 0 is infinitely far and valid; depth 0 is unknown.
+    unknown : float, optional
+        The number of unknown pixels in them.
 
     Returns
     -------
@@ -61,15 +68,16 @@ def open_generic(root: Path, instances: bool = True, kind: DepthKind = "inverse"
             (role, paths.get(photo, (root / folders[role] / f"{name}.png",))[0])
             for role, paths in found.items()
         )
-        frames.append(Frame(name, photo.path, inputs, partial(_read, kind)))
-    return DepthDataset("generic", root.resolve().name, tuple(frames), options=(("kind", kind),))
+        frames.append(Frame(name, photo.path, inputs, partial(_read, kind, unknown)))
+    options = (("kind", kind), *([] if unknown is None else [("unknown", str(unknown))]))
+    return DepthDataset("generic", root.resolve().name, tuple(frames), options=options)
 
 
-def _read(kind: DepthKind, frame: Frame) -> Sample:
+def _read(kind: DepthKind, unknown: float | None, frame: Frame) -> Sample:
     inputs = dict(frame.inputs)
     instances = inputs.get("instances")
     return frame.sample(
         read_image(frame.image),
-        read_depth(inputs["depth"], kind),
+        read_depth(inputs["depth"], kind, unknown=unknown),
         None if instances is None else read_instance_map(instances),
     )

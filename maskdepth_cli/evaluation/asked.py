@@ -58,9 +58,17 @@ class Asked:
     depth_kind: Annotated[
         DepthKind, Setting("What depth/ of a generic set holds; not guessed.")
     ] = "inverse"
+    unknown: Annotated[
+        float | None,
+        Setting("The number of unknown pixels in depth/ of a generic set.", metavar="NUMBER"),
+    ] = None
     initial_kind: Annotated[
         DepthKind, Setting("What the maps of --initial DIR hold; not guessed.")
     ] = "inverse"
+    initial_unknown: Annotated[
+        float | None,
+        Setting("The number of unknown pixels in the maps of --initial DIR.", metavar="NUMBER"),
+    ] = None
     frame: Annotated[int, Setting("Frame taken of each TartanAir trajectory.", min=0)] = 100
     select: Annotated[
         HypersimSelect,
@@ -134,6 +142,7 @@ class Asked:
             self.root,
             masks=self.masks,
             kind=self.depth_kind,
+            unknown=self.unknown,
             number=self.frame,
             select=self.select,
         ).limited(self.limit)
@@ -144,6 +153,7 @@ class Asked:
             tuple(methods),
             folder,
             self.initial_kind,
+            self.initial_unknown,
             SideChoice(None if folder else self.initial, settings=predict),
             settings,
             self.figures,

@@ -23,10 +23,17 @@ class DepthMaps:
 
     folder: Path
     kind: DepthKind
+    unknown: float | None  # the number of unknown pixels
     paths: Mapping[str, Path]  # by the name of the frame
 
     @classmethod
-    def of(cls, dataset: DepthDataset, folder: Path, kind: DepthKind = "inverse") -> DepthMaps:
+    def of(
+        cls,
+        dataset: DepthDataset,
+        folder: Path,
+        kind: DepthKind = "inverse",
+        unknown: float | None = None,
+    ) -> DepthMaps:
         """Look for the map of every frame: ``FOLDER/NAME.png`` (tiff, npy, npz, pfm, exr).
 
         Raises
@@ -44,7 +51,7 @@ class DepthMaps:
             raise NothingToDoError(
                 f"{shown(folder)}: no map of any frame; expected for example {example}.png"
             )
-        return cls(folder, kind, paths)
+        return cls(folder, kind, unknown, paths)
 
     def __call__(self, sample: Sample) -> InverseDepth:
         """Read the map of a frame, at the size of its true depth.
@@ -58,7 +65,7 @@ class DepthMaps:
         if path is None:
             raise InputFileError(f"{shown(self.folder)}: no map named {sample.name}")
         height, width = sample.depth.shape
-        depth = read_depth(path, self.kind)
+        depth = read_depth(path, self.kind, unknown=self.unknown)
         return match_size(depth, (width, height), what="depth", path=path)
 
 

@@ -69,8 +69,10 @@ class Method:
         Makes the method; None for `initial` and `files`.
     maps : Path or None
         For `files`: where the maps are.
-    maps_kind : {"inverse", "depth"}
+    maps_kind : DepthKind
         What they hold.
+    maps_unknown : float or None
+        The number of unknown pixels in them.
     threaded : bool
         It can refine several frames at once in threads.
     uses_masks : bool
@@ -83,6 +85,7 @@ class Method:
     load: Callable[[], RefinementMethod] | None = None
     maps: Path | None = None
     maps_kind: DepthKind = "inverse"
+    maps_unknown: float | None = None
     threaded: bool = True
     uses_masks: bool = True
 
@@ -141,7 +144,7 @@ _NETWORK_OPTIONS: Converters = {
     "windows": _switch,
 }
 _LAYERED_OPTIONS: Converters = {"weights": str, "kernel": _odd, "working_size": _whole}
-_FILES_OPTIONS: Converters = {"dir": str, "kind": _one_of(DepthKind)}
+_FILES_OPTIONS: Converters = {"dir": str, "kind": _one_of(DepthKind), "unknown": float}
 
 
 def known_methods() -> tuple[str, ...]:
@@ -219,7 +222,16 @@ def make_method(text: str, settings: Mapping[str, Any]) -> Method:
         folder = Path(options["dir"])
         kind = cast(DepthKind, options.get("kind", "inverse"))
         label = f"{FILES} ({folder})"
-        return Method(name, label, {"kind": kind}, maps=folder, maps_kind=kind, uses_masks=False)
+        unknown = options.get("unknown")
+        return Method(
+            name,
+            label,
+            {"kind": kind, "unknown": unknown},
+            maps=folder,
+            maps_kind=kind,
+            maps_unknown=unknown,
+            uses_masks=False,
+        )
     raise UsageError(
         f"--method {name}: not known; there are {', '.join(known_methods())}, all, and "
         "FILE.py:CLASS for one of your own"

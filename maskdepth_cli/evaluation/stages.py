@@ -44,8 +44,10 @@ class EvaluateRequest:
         `initial` first.
     initial : Path or None
         Folder of initial depth maps; None: ``side`` predicts them.
-    initial_kind : {"inverse", "depth"}
+    initial_kind : DepthKind
         What those maps hold.
+    initial_unknown : float or None
+        The number of unknown pixels in them.
     side : SideChoice
         The network that predicts them.
     settings : EvaluationSettings
@@ -61,6 +63,7 @@ class EvaluateRequest:
     methods: tuple[Method, ...]
     initial: Path | None = None
     initial_kind: DepthKind = "inverse"
+    initial_unknown: float | None = None
     side: SideChoice = field(default_factory=SideChoice)
     settings: EvaluationSettings = field(default_factory=EvaluationSettings)
     figures: Path | None = None
@@ -165,10 +168,12 @@ class _Stages:
         method = request.methods[0]
         folder = self.options.folder
         if request.initial is not None:
-            maps = DepthMaps.of(request.dataset, request.initial, request.initial_kind)
+            maps = DepthMaps.of(
+                request.dataset, request.initial, request.initial_kind, request.initial_unknown
+            )
             self._maps = maps
             self.initial_title = str(request.initial)
-            settings: dict[str, Any] = {"kind": maps.kind}
+            settings: dict[str, Any] = {"kind": maps.kind, "unknown": maps.unknown}
 
             def make_worker() -> InitialWorker:
                 return InitialWorker(self.frames, request.settings, maps, None, folder)
@@ -179,7 +184,7 @@ class _Stages:
             self.initial_title = source.name
             settings = request.side.decisive(source)
             predicted = {name: folder / PREDICTED / f"{name}.tiff" for name in self.frames}
-            self._maps = DepthMaps(folder / PREDICTED, "inverse", predicted)
+            self._maps = DepthMaps(folder / PREDICTED, "inverse", None, predicted)
             notes = (*notes, request.side.note(source))
 
             def make_worker() -> InitialWorker:
@@ -197,7 +202,7 @@ class _Stages:
         assert initial is not None
         maps = None
         if method.maps is not None:
-            maps = DepthMaps.of(request.dataset, method.maps, method.maps_kind)
+            maps = DepthMaps.of(request.dataset, method.maps, method.maps_kind, method.maps_unknown)
         output = None
         if request.figures is not None and degradation is None:
             figures = request.figures.resolve() / slug(method.label)
@@ -215,7 +220,11 @@ class _Stages:
                 degradation,
             )
 
-        settings = {"kind": initial.kind, "method": dict(method.decisive)}
+        settings = {
+            "kind": initial.kind,
+            "unknown": initial.unknown,
+            "method": dict(method.decisive),
+        }
         return self._run(plan, make_worker, settings, method, degradation)
 
     def _plan(

@@ -377,7 +377,7 @@ def test_a_map_that_is_no_metric_depth_is_said_to_be_none(album, maskdepth):
 
 
 def test_values_clipped_by_a_16_bit_file_are_counted(album, maskdepth):
-    _, blurred = album.add("a.jpg")
+    album.add("a.jpg")
     arguments = album.arguments("--format", "png16", "--json", "--png-range")
     row = maskdepth(*arguments, "0,5").rows["a.jpg"]
     assert (row["message"], row["details"]["scale"]["step"]) == ("", 5 / 65535)
