@@ -25,6 +25,7 @@ from maskdepth_cli.files.finding import (
 )
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.patterns import SAME_NAME, NamePattern, composed
+from maskdepth_cli.files.twins import leave_floats
 
 __all__ = [
     "DEPTH_SUFFIXES",
@@ -101,6 +102,8 @@ class Pairing:
         Photos with several candidates of which none is preferred.
     shared : dict of Path to tuple of InputFile
         Files that are paired with several photos, which differ by extension only.
+    twins : dict of InputFile to tuple of str
+        Depth maps that are there twice: the file of floats, which is paired, and the others.
     leftovers : tuple of str
         Where photos are without a file: the places of all files below the folder that are nobody's,
         the photos themselves included.
@@ -111,6 +114,7 @@ class Pairing:
     unused_files: tuple[Path, ...]
     ambiguous: Mapping[InputFile, tuple[Path, ...]]
     shared: Mapping[Path, tuple[InputFile, ...]] = field(default_factory=dict)
+    twins: Mapping[InputFile, tuple[str, ...]] = field(default_factory=dict)
     leftovers: tuple[str, ...] = ()
 
 
@@ -182,7 +186,10 @@ def pair(
         for photo in nested:
             if names[_last(without_suffix(photo.name))] == 1:
                 answers[photo] = places.exact(_last(photo.name))
-    return _sort_out(answers, places, str(root), listed)
+    twins: dict[InputFile, tuple[str, ...]] = {}
+    if frozenset(suffixes) >= DEPTH_SUFFIXES:
+        twins = leave_floats(answers, places.files, str(root), named=pattern != SAME_NAME)
+    return _sort_out(answers, places, str(root), listed, twins)
 
 
 def _annotated(inputs: Sequence[InputFile], document: CocoFile) -> Pairing:
@@ -265,6 +272,7 @@ def _sort_out(
     places: _Places,
     root: str,
     listed: Sequence[str],
+    twins: Mapping[InputFile, tuple[str, ...]],
 ) -> Pairing:
     paired = {photo: found[0] for photo, found in answers.items() if len(found) == 1}
     ambiguous = {
@@ -275,7 +283,7 @@ def _sort_out(
     owners: dict[str, list[InputFile]] = defaultdict(list)
     for photo, found in paired.items():
         owners[found[0]].append(photo)
-    groups = (*paired.values(), *ambiguous.values())
+    groups = (*paired.values(), *ambiguous.values(), *twins.values())
     used = {place for group in groups for place in group}
     all_files = (*places.files.values(), *places.folders.values())
     unused = sorted(
@@ -289,6 +297,7 @@ def _sort_out(
         tuple(Path(joined(root, place)) for place in unused),
         Paths(root, ambiguous),
         {Path(joined(root, p)): tuple(those) for p, those in owners.items() if len(those) > 1},
+        twins,
         tuple(place for place in listed if place not in used) if unpaired else (),
     )
 

@@ -145,6 +145,13 @@ class Companion:
         if unpaired and photos and (self.hint or len(unpaired) > 1):
             yield self._unpaired(self.folder, unpaired, photos)
         yield from self._shared()
+        if twins := self.pairing.twins:
+            taken, other, *_ = next(iter(twins.values()))
+            count = f"{len(twins)} photos have" if len(twins) > 1 else "a photo has"
+            yield (
+                f"{count} the {self.noun} twice, as {shown(taken)} and {shown(other)}: the one "
+                "that holds floats is taken"
+            )
         unused = self.pairing.unused_files
         if self.hint and len(unpaired) == photos:
             return
