@@ -23,6 +23,7 @@ from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.masks import read_mask, write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.files.scales import Scale
+from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel

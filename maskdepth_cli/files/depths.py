@@ -97,8 +97,8 @@ def read_depth_map(
     kind : DepthKind
         What the numbers are; converted here, once, by `kinds.inverse_of`.
     unknown : float, optional
-        The number of unknown pixels, as it is stored. Besides, not finite numbers are unknown,
-        and so are pixels of a picture whose alpha is 0.
+        The number of unknown pixels, as it is stored; files that state theirs keep it. Besides,
+        not finite numbers are unknown, and so are pixels of a picture whose alpha is 0.
     channel : str, optional
         Which channel of an OpenEXR file is the depth; None: the one that is called so.
     max_megapixels : float
@@ -166,7 +166,8 @@ def _of_codes(
         codes = codes * np.uint16(spread)
     scaled = "step" in facts or "low" in facts
     scale = scale_of_facts(facts) if scaled else Scale(kind, step=1 / spread)
-    if unknown is not None and unknown * spread in range(WHITE + 1):
+    stated = scaled and scale.unknown is not None
+    if unknown is not None and not stated and unknown * spread in range(WHITE + 1):
         scale = replace(scale, unknown=unknown * spread)
     if kind == "depth" and not scaled and scale.unknown is None:
         scale = replace(scale, unknown=0)  # no distance
@@ -179,7 +180,7 @@ def _of_floats(
     stored: _Stored, facts: Mapping[str, Any], kind: DepthKind, unknown: float | None
 ) -> DepthMap:
     """Read values as they are."""
-    if unknown is None and isinstance(facts.get("unknown"), int | float):
+    if isinstance(facts.get("unknown"), int | float):
         unknown = facts["unknown"]
     if unknown is not None and not np.isfinite(unknown):  # which it is without being said
         unknown = None

@@ -138,6 +138,8 @@ def test_an_eight_bit_code_for_unknown_is_spread_as_the_others(tmp_path) -> None
     found, record = kept(path, "far", same, unknown=255)
     np.testing.assert_array_equal(found, [[65535, 7 * 257, 9 * 257]])
     assert record["unknown"] == 65535
+    again = read_depth(tmp_path / "out.png", "far", unknown=255)  # both maps in one command
+    np.testing.assert_array_equal(again, read_depth(path, "far", unknown=255))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff"])
