@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from maskdepth_cli.errors import OutputError as OutputError
     from maskdepth_cli.errors import UsageError as UsageError
     from maskdepth_cli.errors import WeightsError as WeightsError
+    from maskdepth_cli.files.depth_writing import write_depth as write_depth
+    from maskdepth_cli.files.depths import DepthMap as DepthMap
     from maskdepth_cli.files.depths import read_depth as read_depth
-    from maskdepth_cli.files.depths import write_depth as write_depth
+    from maskdepth_cli.files.depths import read_depth_map as read_depth_map
     from maskdepth_cli.files.images import read_photo as read_photo
     from maskdepth_cli.files.masks import read_instance_map as read_instances
     from maskdepth_cli.files.masks import read_mask as read_mask
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ArrayError": "errors",
     "BilateralMedian": "methods.baselines",
+    "DepthMap": "files.depths",
     "GuidedFilter": "methods.baselines",
     "InputFileError": "errors",
     "LayeredPropagation": "methods.baselines",
@@ -52,16 +55,18 @@ _HOMES = {
     "load_predictor": "side.loading",
     "load_refiner": "engine.loading",
     "read_depth": "files.depths",
+    "read_depth_map": "files.depths",
     "read_instance_map": "files.masks",
     "read_mask": "files.masks",
     "read_photo": "files.images",
-    "write_depth": "files.depths",
+    "write_depth": "files.depth_writing",
 }
 _OWN_NAMES = {"read_instances": "read_instance_map"}
 
 __all__ = [
     "ArrayError",
     "BilateralMedian",
+    "DepthMap",
     "GuidedFilter",
     "InputFileError",
     "LayeredPropagation",
@@ -81,6 +86,7 @@ __all__ = [
     "load_predictor",
     "load_refiner",
     "read_depth",
+    "read_depth_map",
     "read_instances",
     "read_mask",
     "read_photo",
