@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from maskdepth_cli.arrays import white
-from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.errors import UsageError, WeightsError, one_line
 from maskdepth_cli.masking.makers import Found
 from maskdepth_cli.types import Photo
 from maskdepth_cli.weights.cache import is_offline
-from maskdepth_cli.weights.checkpoints import one_line
 
 _OWN = "u2net_custom"  # rembg's word for a file of one's own, of U2-Net's input and output
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from maskdepth_cli.errors import WeightsError
+from maskdepth_cli.errors import WeightsError, one_line
 from maskdepth_cli.masking.makers import Found
 from maskdepth_cli.masking.rembg_network import bytes_of
 from maskdepth_cli.side.hugging_face import hub_place, import_transformers
 from maskdepth_cli.types import Photo
 from maskdepth_cli.weights.cache import is_offline
-from maskdepth_cli.weights.checkpoints import one_line
 
 
 class SegmentationNetwork:

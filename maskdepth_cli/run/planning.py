@@ -183,7 +183,10 @@ class Companion:
         else:
             count = f"{len(unpaired)} of {photos} photos have no"
         place = self.pattern.example(without_suffix(unpaired[0].name), ".png")
-        text = f"{count} {self.noun} in {shown(folder)}; looked for {shown(joined(folder, place))}"
+        # Annotations of many photos name the photos themselves.
+        one_file = folder.suffix.lower() == ".json"
+        sought = unpaired[0].name if one_file else joined(folder, place)
+        text = f"{count} {self.noun} in {shown(folder)}; looked for {shown(sought)}"
         return f"{text}; {self.hint}" if self.hint else text
 
 
