@@ -9,7 +9,8 @@ from maskdepth_cli.commands.made_masks import with_masks
 from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import RefineWorker
-from maskdepth_cli.commands.wanted import wanted_by_refine
+from maskdepth_cli.commands.signs import told_signs
+from maskdepth_cli.commands.wanted import as_typed, wanted_by_refine
 from maskdepth_cli.engine.finishing import FinishSettings
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
@@ -53,7 +54,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
     if not (plan.jobs or request.masks or request.instances):
         reason = f"{plan.left_out[0].name}: {plan.left_out[0].reason}"
-        raise UsageError(f"give either --masks or --instances ({reason})")
+        raise UsageError(f"give either --masks or --instances{as_typed(request)} ({reason})")
     if source is not None and not request.side.model and all(map(_holds_depth, plan.jobs)):
         source = None  # portrait photos all
     if source is not None:
@@ -70,7 +71,9 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
-    return run(plan, make_worker, options, made_with, photo_pixels(request.max_megapixels))
+    signs = told_signs(request.depth_kind if request.depths else None)
+    pixels = photo_pixels(request.max_megapixels)
+    return run(plan, make_worker, options, made_with, pixels, signs)
 
 
 def _computed(request: RefineRequest) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from maskdepth_cli.arrays import as_image, strips
 from maskdepth_cli.commands.job_masks import read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
+from maskdepth_cli.commands.signs import signs_of
 from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
@@ -189,12 +190,15 @@ class RefineWorker(NetworkWorker):
             loss_in_codes(refined.depth, scales["depth"], initial),
             *([] if initial is None else _doubts(initial, refined.mask)),
         )
+        change = _change(result.initial, refined)
+        signs = sorted(_signs(result, change["max_change"]))
         return {
             "message": "; ".join(filter(None, remarks)),
             "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
             "scale": scales.pop("depth"),
             **({"layer_scales": scales} if scales else {}),
-            **_change(result.initial, refined),
+            **change,
+            **({"signs": signs} if signs else {}),
             **({"within": within} if (within := result.loaded.within.facts) else {}),
             "made_with": self._decisive,
         }
@@ -245,6 +249,12 @@ def _doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
             f"{share:.0%} of what is masked has no distance above 0; if it is no metric depth: "
             "--depth-kind far, or inverse"
         )
+
+
+def _signs(refined: Refined, max_change: float) -> Iterator[str]:
+    """Yield what is odd if many photos have it, where the photo's own line does not say it."""
+    if not _untouched(refined):
+        yield from signs_of(refined.initial, refined.result.mask, max_change)
 
 
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from maskdepth_cli.commands.portraits import matte_missing
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.files.coco import check_selection
+from maskdepth_cli.files.finding import is_there
 from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.run.gathering import Wanted
 
@@ -49,6 +51,21 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
     if request.depths:
         found.append(depth_maps("depth", request.depths, request.depth_suffix))
     return found
+
+
+def as_typed(request: RefineRequest) -> str:
+    """Return what to type where photo, mask and depth map were named one after the other."""
+    count = len(request.inputs)
+    most = 2 if request.depths else 3
+    if not 2 <= count <= most or not all(is_there(Path(place)) for place in request.inputs):
+        return ""
+    photo, *partners = (shlex.quote(place) for place in request.inputs)
+    options = zip(("--masks", "--depths"), partners, strict=False)
+    words = " ".join(f"{option} {place}" for option, place in options)
+    more = f" --depths {shlex.quote(str(request.depths))}" if request.depths else ""
+    return (
+        f"; for a mask{' and a depth map' if count > 2 else ''} type: refine {photo} {words}{more}"
+    )
 
 
 def masks_or_instances(masks: Path | None, instances: Path | None, names: str = "") -> list[Wanted]:

@@ -124,7 +124,8 @@ def is_file(path: Path) -> bool:
     return False
 
 
-def _exists(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Tell whether a file or folder is there."""
     with contextlib.suppress(OSError, ValueError):
         return path.exists()
     return False
@@ -154,7 +155,7 @@ def _expand(
     path = Path(argument)
     if is_folder(path):
         yield from _below(path, suffixes, skip)
-    elif _exists(path):
+    elif is_there(path):
         yield InputFile(path, path.name)
     else:
         raise UsageError(f"{shown(path)}: no such file or folder")

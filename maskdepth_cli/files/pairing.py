@@ -171,7 +171,10 @@ def pair(
         if (document := coco_file_at(root)) is not None:
             return _annotated(inputs, document)
         if len(inputs) > 1:
-            raise UsageError(f"{shown(root)}: one file for {len(inputs)} photos; give a folder")
+            raise UsageError(
+                f"{shown(root)}: one file for {len(inputs)} photos; give a folder. (A mask or a "
+                "depth map is named after --masks or --depths, not beside the photo)"
+            )
         return Pairing({photo: (root,) for photo in inputs}, (), () if inputs else (root,), {})
     if not is_folder(root):
         raise UsageError(f"{shown(root)}: no such file or folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from maskdepth_cli.errors import OutputError
 from maskdepth_cli.files.atomic import reason
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.run.manifest import DONE, FAILED, PLANNED, SKIPPED, Record, json_line
+from maskdepth_cli.run.remarks import Repeats, Sign, Watch
 
 
 class Reporter:
@@ -32,6 +33,8 @@ class Reporter:
         What the progress bar is of.
     outside
         Puts what users know in the place of paths that they do not.
+    signs
+        What is told once of the whole run, see `remarks.Watch`.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Reporter:
         json: bool = False,
         label: str | None = None,
         outside: Callable[[str], str] = str,
+        signs: Sequence[Sign] = (),
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._total = total
@@ -52,6 +56,8 @@ class Reporter:
         self._stdout = sys.stdout  # kept: a reader may catch for a while what its library prints
         self._label = label
         self._outside = outside
+        self._watch = Watch(signs)
+        self._failures, self._remarks = Repeats(), Repeats()
         self._bar: Any = None
         self._start = time.perf_counter()
 
@@ -70,7 +76,15 @@ class Reporter:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._end()
         self._bar.close()
+
+    def _end(self) -> None:
+        """Tell what is told once, at the end."""
+        for text in self._failures.end():
+            self._print(f"failed: {text}")
+        for text in (*self._remarks.end(), *self._watch.end()):
+            self.note(text)
 
     def note(self, text: str) -> None:
         """Print a remark that fails nothing."""
@@ -84,13 +98,19 @@ class Reporter:
         if self._json:
             self._print_json(record, status)
         if status == FAILED:
-            self._print(f"failed: {record.name}: {record.message}")
-        elif status == DONE and record.message:
+            if self._failures.first(record.name, record.message):
+                self._print(f"failed: {record.name}: {record.message}")
+        elif status == DONE and record.message and self._remarks.first(record.name, record.message):
             self.note(f"{record.name}: {record.message}")
+        if status in (DONE, SKIPPED):
+            signs = record.details.get("signs", ())
+            for text in self._watch.add(signs if isinstance(signs, list) else ()):
+                self.note(text)
         self._bar.update()
 
     def summary(self) -> None:
-        """Print the table at the end of a run."""
+        """Print the table at the end of a run, after what is told once."""
+        self._end()
         if self._quiet:
             return
         from rich.console import Console

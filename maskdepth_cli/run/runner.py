@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from maskdepth_cli.run.manifest import FAILED, PLANNED, SKIPPED, Manifest, Recor
 from maskdepth_cli.run.merging import Records, absorb_shards
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.pipeline import Worker
+from maskdepth_cli.run.remarks import Sign
 from maskdepth_cli.run.report import Reporter
 from maskdepth_cli.run.resume import Resume
 from maskdepth_cli.run.staging import (
@@ -102,6 +103,7 @@ def run(
     options: RunOptions,
     settings: Mapping[str, Any],
     pixels: Callable[[Job], int],
+    signs: Sequence[Sign] = (),
 ) -> ExitCode:
     """Carry out a plan.
 
@@ -119,6 +121,8 @@ def run(
         included; a change of it redoes all files.
     pixels
         Size of a job's photo from its header, 0 where unknown.
+    signs
+        What is told once of the whole run, from what workers note in their details.
 
     Returns
     -------
@@ -148,6 +152,7 @@ def run(
         json=options.json,
         label=options.label,
         outside=stage.outside if stage else str,
+        signs=signs,
     ) as reporter:
         for note in (*(stage.notes if stage else ()), *plan.notes):
             reporter.note(note)

@@ -1,0 +1,111 @@
+"""Signs that a refinement cannot be what was meant: measured a photo, told once a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.files import libraries
+from maskdepth_cli.run.remarks import Sign
+from maskdepth_cli.types import InverseDepth, Mask
+
+BEHIND, UNCHANGED, FULL, BARE = "behind", "unchanged", "nearly full", "nearly empty"
+_LONG_SIDE = 256  # that suffices to tell near from far
+_REACH = 9  # of these pixels, to both sides of the mask's boundary
+_CLEARLY = 0.3  # of the summed differences, that one side must prevail by
+_LEAST = 0.01  # of the map's range, by which the two sides differ on average
+_FULL, _BARE = 0.98, 0.001  # of the photo
+_CHANGED = 1e-4  # of the map's range
+
+
+def signs_of(initial: InverseDepth, mask: Mask, max_change: float) -> Iterator[str]:
+    """Yield the signs of one photo.
+
+    Parameters
+    ----------
+    initial
+        (H, W) initial inverse depth.
+    mask
+        (H, W) mask, or the union of several.
+    max_change
+        The largest difference that refinement made.
+    """
+    step = max(1, round(max(mask.shape) / _LONG_SIDE))
+    small, covered = initial[::step, ::step], mask[::step, ::step] > 0.5
+    known = np.isfinite(small)
+    span = float(np.ptp(small[known])) if known.any() else 0.0
+    share = float(mask.mean())
+    if share > _FULL:
+        yield FULL
+    if share < _BARE:
+        yield BARE
+    if max_change <= _CHANGED * span:
+        yield UNCHANGED
+    if span and _lies_behind(small, covered, known, span):
+        yield BEHIND
+
+
+def _lies_behind(
+    depth: InverseDepth, covered: NDArray[np.bool_], known: NDArray[np.bool_], span: float
+) -> bool:
+    """Tell whether what is covered is farther than what is beside it, along its boundary."""
+    cv2 = libraries.opencv()
+    filled = np.where(known, depth, 0).astype(np.float32)
+
+    def mean_of(side: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        weight = (side & known).astype(np.float32)
+        window = (_REACH, _REACH)
+        count = cv2.boxFilter(weight, -1, window, normalize=False)
+        total = cv2.boxFilter(filled * weight, -1, window, normalize=False)
+        return total / np.maximum(count, 1), count
+
+    inside, of_inside = mean_of(covered)
+    outside, of_outside = mean_of(~covered)
+    boundary = (of_inside > 0.5) & (of_outside > 0.5)
+    difference = (inside - outside)[boundary]
+    total = float(np.abs(difference).sum())
+    if total < _LEAST * span * max(difference.size, 1):
+        return False
+    return float(difference.sum()) < -_CLEARLY * total
+
+
+def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
+    """Return what is told of a run.
+
+    Parameters
+    ----------
+    depth_kind
+        What the initial depth was said to be; None: it was predicted.
+    """
+    if depth_kind is None:
+        cause = "are the masks inverted (--invert)?"
+    elif depth_kind == "inverse":
+        cause = "is it metric depth (--depth-kind depth), or are the masks inverted (--invert)?"
+    else:
+        cause = f"is it really --depth-kind {depth_kind}, or are the masks inverted (--invert)?"
+    return (
+        Sign(
+            BEHIND,
+            "in {count} of {total} photos what is masked lies behind its surroundings, as sky and "
+            f"backgrounds do; {cause}",
+        ),
+        Sign(
+            UNCHANGED,
+            "nothing changed in {count} of {total} photos: do masks and depth maps belong to these "
+            "photos, and do the masks show objects?",
+            0.9,
+        ),
+        Sign(
+            FULL,
+            "masks cover nearly the whole photo in {count} of {total} photos: is white the object? "
+            "else --invert; codes other than 0 and white: --mask-levels",
+        ),
+        Sign(
+            BARE,
+            "masks cover nearly nothing in {count} of {total} photos: were they written with codes "
+            "below white (--mask-levels), or are they of other photos?",
+        ),
+    )
