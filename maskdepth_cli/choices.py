@@ -88,3 +88,9 @@ Schedule: TypeAlias = Literal["step", "cosine"]
 
 NetworkForm: TypeAlias = Literal["plain", "completion"]
 """What the refinement network gives: the paper's layer, or a completion and a residual."""
+
+MaskChannel: TypeAlias = Literal["auto", "alpha", "gray"]
+"""What of a picture is the mask."""
+
+StoredRole: TypeAlias = Literal["none", "masks", "depths", "all"]
+"""Which files were made from photos as they are stored, without their Exif turn."""

@@ -88,13 +88,12 @@ def _holds_depth(job: Job) -> bool:
 
 def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
+    masks = request.decisive_of_masks()
     settings = decisive(request.settings)
-    matte = {"matte": request.matte} if request.matte else {}
     channel = {"depth_channel": request.depth_channel} if request.depth_channel else {}
-    chosen = {name: list(value) for name, value in decisive(request.selection).items() if value}
     default = decisive(FinishSettings())
     finish = {name: v for name, v in decisive(request.finish).items() if v != default[name]}
-    settings = {**channel, **matte, **chosen, **settings, **finish}
+    settings = {**channel, **masks, **settings, **finish}
     return {
         "weights": weights,
         "depth_kind": request.depth_kind,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte
+from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte, StoredRole
 from maskdepth_cli.engine.finishing import FinishSettings
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import RefineSettings
+from maskdepth_cli.files.finding import is_there
+from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
 from maskdepth_cli.files.selection import EVERYTHING, Selection
 from maskdepth_cli.settings import (
     DepthSuffixSetting,
@@ -23,8 +25,11 @@ from maskdepth_cli.settings import (
     Setting,
     UnknownSetting,
     Without,
+    decisive,
 )
 from maskdepth_cli.side.choice import SideChoice
+
+OWN_ALPHA = Path("alpha")
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,9 @@ class RefineRequest:
         Path | None,
         Setting(
             "Folder of masks, white = object: NAME.png, or several as NAME/*.png; "
-            "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO; or "
-            "rembg[:MODEL] or transformers:ORG/NAME, which make them [default: the mattes that "
-            "portrait photos hold].",
+            "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO; or alpha, the "
+            "photos' own transparency; or rembg[:MODEL] or transformers:ORG/NAME, which make them "
+            "[default: the mattes that portrait photos hold].",
             metavar="PATH",
             place=True,
         ),
@@ -70,6 +75,14 @@ class RefineRequest:
         ),
     ] = None
     finish: FinishSettings = field(default_factory=FinishSettings)
+    mask_rules: MaskRules = AS_WRITTEN
+    as_stored: Annotated[
+        StoredRole,
+        Setting(
+            "Files made from photos as they are stored, without their Exif turn: they are turned "
+            "as the photo is."
+        ),
+    ] = "none"
     mask_suffix: MaskSuffixSetting = ""
     depth_suffix: DepthSuffixSetting = ""
     depth_channel: Annotated[
@@ -102,3 +115,25 @@ class RefineRequest:
     weights: Annotated[str, Setting("Refinement weights.", metavar="NAME|FILE")] = DEFAULT_WEIGHTS
     settings: RefineSettings = field(default_factory=partial(RefineSettings, layers=False))
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS
+
+    @property
+    def own_alpha(self) -> bool:
+        """Whether photos are masked by their own transparency."""
+        return self.masks == OWN_ALPHA and not is_there(OWN_ALPHA)
+
+    def rules_of_masks(self) -> MaskRules:
+        """Return what of a mask file is the mask."""
+        return replace(self.mask_rules, channel="alpha") if self.own_alpha else self.mask_rules
+
+    def decisive_of_masks(self) -> dict[str, Any]:
+        """Return how masks are read, where it is not the default."""
+        told: dict[str, Any] = {
+            name: list(value) for name, value in decisive(self.selection).items() if value
+        }
+        rules, plain = decisive(self.rules_of_masks()), decisive(AS_WRITTEN)
+        told |= {name: value for name, value in rules.items() if value != plain[name]}
+        if self.matte:
+            told["matte"] = self.matte
+        if self.as_stored != "none":
+            told["as_stored"] = self.as_stored
+        return told

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import as_image, strips
-from maskdepth_cli.commands.job_masks import read_masks
+from maskdepth_cli.commands.job_masks import MaskReading, read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
 from maskdepth_cli.commands.signs import signs_of
@@ -19,12 +19,13 @@ from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
 from maskdepth_cli.files.depths import DepthMap, read_depth_map
-from maskdepth_cli.files.images import read_photo
+from maskdepth_cli.files.images import orientation_of, read_photo
 from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.masks import read_mask, write_mask
 from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.files.scales import Scale
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.files.turns import Turns
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel
@@ -50,6 +51,7 @@ class Loaded:
     instances: InstanceMap | Sequence[Mask] | None = None
     sky: Mask | None = None
     within: WithinPhoto = field(default_factory=WithinPhoto)
+    signs: set[str] = field(default_factory=set)  # what was met while they were read
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,20 @@ class RefineWorker(NetworkWorker):
         limit = self._request.max_megapixels
         image = read_photo(job.image, max_megapixels=limit)
         size = (image.shape[1], image.shape[0])
+        signs: set[str] = set()
+        turn = orientation_of(job.image, max_megapixels=limit)
+        stored = self._request.as_stored
         depth = None
         for path in job.paths("depth"):
+            turned = Turns(turn, stored in ("depths", "all"), signs.add).of(path, size)
             depth = read_depth_map(
                 path,
                 self._request.depth_kind,
                 unknown=self._request.unknown,
                 channel=self._request.depth_channel,
                 max_megapixels=limit,
-            ).to_size(size, path)
+            ).to_size(turned.size, path)
+            depth = depth.changed(turned.apply)
         within = WithinPhoto()
         if depth is None and not self._request.side.model:
             within = depth_within(job.image, size, limit)
@@ -117,11 +124,16 @@ class RefineWorker(NetworkWorker):
                 depth = DepthMap(within.depth, None, Scale("inverse"))
         if self._request.embed:
             check_embeddable(job.image, max_megapixels=limit)
-        matte = self._request.matte or "portrait"
-        masks = read_masks(job, size, self._request.selection, matte, limit)
+        how = MaskReading(
+            self._request.selection,
+            self._request.rules_of_masks(),
+            self._request.matte or "portrait",
+            Turns(turn, stored in ("masks", "all"), signs.add),
+        )
+        masks = read_masks(job, size, how, limit)
         if isinstance(masks, LazyMasks) and len(masks) == 1:
-            return Loaded(image, depth, masks[0], sky=self._sky(job, size), within=within)
-        return Loaded(image, depth, None, masks, self._sky(job, size), within)
+            return Loaded(image, depth, masks[0], None, self._sky(job, size), within, signs)
+        return Loaded(image, depth, None, masks, self._sky(job, size), within, signs)
 
     def _sky(self, job: Job, size: tuple[int, int]) -> Mask | None:
         """Read the mask of the sky, where there is one."""
@@ -253,6 +265,7 @@ def _doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
 
 def _signs(refined: Refined, max_change: float) -> Iterator[str]:
     """Yield what is odd if many photos have it, where the photo's own line does not say it."""
+    yield from refined.loaded.signs
     if not _untouched(refined):
         yield from signs_of(refined.initial, refined.result.mask, max_change)
 

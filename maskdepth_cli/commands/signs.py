@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files import libraries
+from maskdepth_cli.files.mask_rules import TRIMAP, TURN, UNIT_CODES, VOID
 from maskdepth_cli.run.remarks import Sign
 from maskdepth_cli.types import InverseDepth, Mask
 
@@ -107,5 +108,30 @@ def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
             BARE,
             "masks cover nearly nothing in {count} of {total} photos: were they written with codes "
             "below white (--mask-levels), or are they of other photos?",
+        ),
+        Sign(
+            UNIT_CODES,
+            "masks of {count} of {total} photos hold no number but 0 and 1, taken as background "
+            "and object; if they are nearly black pictures: --mask-levels 255",
+            0,
+        ),
+        Sign(
+            TRIMAP,
+            "masks of {count} of {total} photos have black, white and one gray between, as "
+            "trimaps: the gray is taken as half covered; make mattes of them first",
+            0,
+        ),
+        Sign(
+            VOID,
+            "instance maps of {count} of {total} photos hold 255 in a palette: void by the VOC "
+            "convention, neither object nor background (--void -1 if it is an object)",
+            0,
+        ),
+        Sign(
+            TURN,
+            "{count} of {total} photos are turned by their Exif block, their masks or depth maps "
+            "are not, and shapes fit either way; if some were made without the turn: --as-stored "
+            "masks, depths or all",
+            0,
         ),
     )

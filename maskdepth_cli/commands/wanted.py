@@ -37,10 +37,15 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
         raise UsageError("--depth-suffix says how the files of --depths are named; give both")
     if request.depths is None and request.depth_channel:
         raise UsageError("--depth-channel names a channel of the files of --depths; give both")
-    for place in (request.masks, request.instances):
+    for place in (None if request.own_alpha else request.masks, request.instances):
         check_selection(place, request.selection)
-    found = masks_or_instances(request.masks, request.instances, request.mask_suffix)
-    if not request.instances:
+    if request.mask_rules.invert and request.instances:
+        raise UsageError("--invert is for masks; an instance map names its background with 0")
+    if request.own_alpha:
+        found = [Wanted("mask", "mask", None, within=_no_objection)]
+    else:
+        found = masks_or_instances(request.masks, request.instances, request.mask_suffix)
+    if not request.instances and not request.own_alpha:
         within = partial(matte_missing, name=request.matte or "portrait")
         masks = found[0] if found else Wanted("mask", "mask", None, several=True)
         found = [replace(masks, within=within)]
@@ -51,6 +56,11 @@ def wanted_by_refine(request: RefineRequest) -> list[Wanted]:
     if request.depths:
         found.append(depth_maps("depth", request.depths, request.depth_suffix))
     return found
+
+
+def _no_objection(_: Path) -> str:
+    """Take every photo for one with transparency: whoever reads it says where it has none."""
+    return ""
 
 
 def as_typed(request: RefineRequest) -> str:

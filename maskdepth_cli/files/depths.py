@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -54,6 +54,11 @@ class DepthMap:
         """Bring the map to a photo's width and height, see `match_size`."""
         inverse = match_size(self.inverse, size, what="depth", path=path)
         return self if inverse is self.inverse else replace(self, inverse=inverse, numbers=None)
+
+    def changed(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> DepthMap:
+        """Return the map with its pixels elsewhere: turned, or mirrored."""
+        numbers = None if self.numbers is None else change(self.numbers)
+        return replace(self, inverse=change(self.inverse), numbers=numbers)
 
 
 def read_depth(

@@ -13,6 +13,7 @@ from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.rasters import Samples, read_raster
+from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.types import Image, Photo
 
 
@@ -85,3 +86,18 @@ def image_size(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> t
     with open_file(path) as stream:
         header, _ = read_header(stream, path, max_megapixels)
         return header.displayed_size
+
+
+def orientation_of(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> int:
+    """Return the Exif orientation of a picture, 1 to 8; 1 for a file that is none.
+
+    Raises
+    ------
+    InputFileError
+        If it cannot be opened.
+    """
+    path = Path(path)
+    with open_file(path) as stream:
+        if not sniff(stream, path):
+            return 1
+        return read_header(stream, path, max_megapixels)[0].orientation

@@ -22,6 +22,7 @@ from maskdepth_cli.files.arrays import is_array_file, read_array
 from maskdepth_cli.files.coco import coco_file
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.limits import check_size
+from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
 from maskdepth_cli.files.masks import read_mask, scaled_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.regions import check_library, region_mask
@@ -42,6 +43,10 @@ class LazyMasks(Sequence[Mask]):
     def __add__(self, other: LazyMasks) -> LazyMasks:
         return LazyMasks([*self._makers, *other._makers])
 
+    def changed(self, change: Callable[[Mask], Mask]) -> LazyMasks:
+        """Return the masks as `change` makes them, when they are asked for."""
+        return LazyMasks([partial(_changed, maker, change) for maker in self._makers])
+
     @overload
     def __getitem__(self, index: int) -> Mask: ...
     @overload
@@ -52,12 +57,18 @@ class LazyMasks(Sequence[Mask]):
         return self._makers[index]()
 
 
+def _changed(make: Callable[[], Mask], change: Callable[[Mask], Mask]) -> Mask:
+    return change(make())
+
+
 def open_masks(
     path: str | Path,
     photo: str,
     size: tuple[int, int],
     *,
     selection: Selection = EVERYTHING,
+    rules: MaskRules = AS_WRITTEN,
+    note: Callable[[str], object] = bool,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> LazyMasks:
     """Open the masks of a photo that a file holds.
@@ -73,6 +84,8 @@ def open_masks(
         The photo's width and height: masks are brought to it, see `match_size`.
     selection : Selection
         Which objects are wanted. Where there is none of them, the result is one empty mask.
+    rules, note
+        As `read_mask` takes them, of pictures and arrays.
     max_megapixels : float
         Larger masks are refused.
 
@@ -100,8 +113,10 @@ def open_masks(
         stack = read_array(path, key="mask", max_megapixels=max_megapixels, stack=True)
         if stack.ndim == 3:
             _check_axes(stack.shape, size, path)
-            return LazyMasks([partial(_of_stack, path, stack, i, size) for i in range(len(stack))])
-    return LazyMasks([partial(_of_picture, path, size, max_megapixels)])
+            make = partial(_of_stack, path, stack, size, rules)
+            return LazyMasks([partial(make, i) for i in range(len(stack))])
+    read = partial(read_mask, rules=rules, note=note, max_megapixels=max_megapixels)
+    return LazyMasks([partial(_of_picture, path, size, read)])
 
 
 def annotated(path: Path, photo: str, size: tuple[int, int], selection: Selection) -> list[Region]:
@@ -137,17 +152,18 @@ def _of_region(path: Path, region: Region, size: tuple[int, int], max_megapixels
     return match_size(mask, size, what="mask", path=path)
 
 
-def _of_stack(path: Path, stack: NDArray[Any], index: int, size: tuple[int, int]) -> Mask:
+def _of_stack(
+    path: Path, stack: NDArray[Any], size: tuple[int, int], rules: MaskRules, index: int
+) -> Mask:
     values = stack[index]
     if stack.dtype.kind in "iu":  # white is that of the whole stack
-        white = 1 if stack.max() <= 1 else np.iinfo(stack.dtype).max
+        white = rules.levels or (1 if stack.max() <= 1 else np.iinfo(stack.dtype).max)
         values = np.divide(values, np.float32(white), dtype=np.float32)
     return match_size(scaled_mask(values, 1.0, path), size, what="mask", path=path)
 
 
-def _of_picture(path: Path, size: tuple[int, int], max_megapixels: float) -> Mask:
-    mask = read_mask(path, max_megapixels=max_megapixels)
-    return match_size(mask, size, what="mask", path=path)
+def _of_picture(path: Path, size: tuple[int, int], read: Callable[[Path], Mask]) -> Mask:
+    return match_size(read(path), size, what="mask", path=path)
 
 
 def _check_axes(shape: tuple[int, ...], size: tuple[int, int], path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,28 +16,50 @@ from maskdepth_cli.files import exr
 from maskdepth_cli.files.arrays import is_array_file, read_array
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.headers import open_file
+from maskdepth_cli.files.mask_rules import (
+    AS_WRITTEN,
+    TRIMAP,
+    UNIT_CODES,
+    VOC_VOID,
+    VOID,
+    MaskRules,
+    alpha_mask,
+    is_trimap,
+    without_void,
+)
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel
 from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.types import InstanceMap, Mask
 
-_LARGEST_ID = np.iinfo(np.int32).max
 _WHITE = 65535
 _OVERSHOOT = 0.02
+_LARGEST_ID = np.iinfo(np.int32).max
 
 
-def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Mask:
+def read_mask(
+    path: str | Path,
+    *,
+    rules: MaskRules = AS_WRITTEN,
+    note: Callable[[str], object] = bool,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> Mask:
     """Read a hard or soft mask, 1 = object.
 
     From a picture: the alpha channel if there is one that is not constant, else the gray values,
     scaled by the white of their type; integer files that hold nothing but 0 and 1 are taken as
-    they are. From ``.npy`` or ``.npz``: bool, integers by the same rule, or floats in [0, 1].
+    they are. Black and white with a few transparent pixels is a gray mask. From ``.npy`` or
+    ``.npz``: bool, integers by the same rule, or floats in [0, 1].
 
     Parameters
     ----------
     path : str or Path
         The file.
+    rules : MaskRules
+        What of it is the mask, where that is told; `invert` is the caller's.
+    note : callable
+        Told what is odd: `mask_rules.UNIT_CODES`, `mask_rules.TRIMAP`.
     max_megapixels : float
         Larger files are refused before they are decoded.
 
@@ -50,19 +74,15 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
         If it cannot be read, is a colour picture, or holds values outside [0, 1].
     """
     path = Path(path)
+    scaled = partial(scaled_mask, path=path, levels=rules.levels, note=note)
     if is_array_file(path):
         values = read_array(path, key="mask", max_megapixels=max_megapixels)
-        return scaled_mask(values, _white(values), path)
+        return scaled(values, _white(values))
     if is_exr_file(path):
         return _matte(path, max_megapixels)
     raster = read_raster(path, max_megapixels)
-    alpha = raster.alpha
-    if alpha is not None and (alpha != alpha[0, 0]).any():
-        if raster.extras > 1:
-            raise InputFileError(
-                f"{shown(path)}: {raster.extras} channels beside its colours, none of them called "
-                "alpha; keep the one that is the mask"
-            )
+    alpha = alpha_mask(raster, rules, path)
+    if alpha is not None:
         return scaled_mask(alpha, raster.white, path)
     gray = single_channel(raster)
     if gray is None and raster.palette is not None and raster.colour.max() <= 1:
@@ -72,7 +92,7 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Ma
             f"{shown(path)}: a colour picture without alpha is no mask; save it as gray, or pass "
             "maps of several objects with --instances"
         )
-    return scaled_mask(gray, raster.white, path)
+    return scaled(gray, raster.white)
 
 
 def is_exr_file(path: Path) -> bool:
@@ -95,16 +115,37 @@ def _white(values: NDArray[Any]) -> float:
     return float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
 
 
-def scaled_mask(values: NDArray[Any], full: float, path: Path) -> Mask:
+def scaled_mask(
+    values: NDArray[Any],
+    full: float,
+    path: Path,
+    *,
+    levels: int | None = None,
+    note: Callable[[str], object] = bool,
+) -> Mask:
     """Return values of which `full` is white as a mask; integers of 0 and 1 alone as they are.
+
+    With `levels`, that is the white of whole numbers, whatever their type. `note` is told of 0 and
+    1 and of trimaps.
 
     Raises
     ------
     InputFileError
         If a value is not within 0 and `full`.
     """
-    if values.dtype.kind in "iu" and values.max() <= 1:
-        full = 1.0
+    if values.dtype.kind in "iu" and full > 1:
+        if levels is not None:
+            full = float(levels)
+        elif values.max() <= 1:
+            if values.max() == 1:
+                note(UNIT_CODES)
+            full = 1.0
+        if is_trimap(values, full):
+            note(TRIMAP)
+        if levels is not None and values.max() > full:
+            raise InputFileError(
+                f"{shown(path)}: holds {values.max()}, above the white of --mask-levels {levels}"
+            )
     with np.errstate(over="ignore", invalid="ignore"):
         mask = np.divide(values, np.float32(full), dtype=np.float32)
     if not (mask.min() >= 0 and mask.max() <= 1):  # false with a NaN
@@ -137,6 +178,8 @@ def write_mask(path: str | Path, mask: Mask, made_by: str = "") -> None:
 def read_instance_map(
     path: str | Path,
     *,
+    void: int | None = None,
+    note: Callable[[str], object] = bool,
     panoptic: bool | Literal["auto"] = "auto",
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> InstanceMap:
@@ -150,6 +193,11 @@ def read_instance_map(
     ----------
     path : str or Path
         The file.
+    void : int, optional
+        The number of pixels that are neither object nor background, see
+        `mask_rules.without_void`; -1: none; by default 255 in palette pictures, as VOC has it.
+    note : callable
+        Told of `mask_rules.VOID` where that convention was used.
     panoptic : bool or "auto"
         Whether an RGB picture is a panoptic map; "auto" takes it as one unless its three channels
         are equal everywhere (a gray map saved as RGB).
@@ -167,24 +215,36 @@ def read_instance_map(
         If it cannot be read, or its values are no ids.
     """
     path = Path(path)
+    ids, from_palette = _stored_ids(path, panoptic, max_megapixels)
+    if void is None and from_palette and (ids == VOC_VOID).any():
+        note(VOID)
+        void = VOC_VOID
+    return ids if void is None or void < 0 else without_void(ids, void)
+
+
+def _stored_ids(
+    path: Path, panoptic: bool | Literal["auto"], max_megapixels: float
+) -> tuple[InstanceMap, bool]:
+    """Return the ids of a file, and whether they are indices of a palette."""
     if is_array_file(path):
-        return _ids(read_array(path, key="instances", max_megapixels=max_megapixels), path)
+        ids = read_array(path, key="instances", max_megapixels=max_megapixels)
+        return _ids(ids, path), False
     if is_exr_file(path):
         with open_file(path) as stream:
-            return _ids(exr.read_ids(stream, path, max_megapixels), path)
+            return _ids(exr.read_ids(stream, path, max_megapixels), path), False
     raster = read_raster(path, max_megapixels)
     if raster.lossy:
         raise InputFileError(f"{shown(path)}: lossy compression changes ids; save the map as PNG")
     if raster.palette is not None or raster.colour.ndim == 2:
-        return _ids(raster.colour, path)
+        return _ids(raster.colour, path), raster.palette is not None
     gray = single_channel(raster)
     if panoptic is True or (panoptic == "auto" and gray is None):
-        return _panoptic_ids(raster, path)
+        return _panoptic_ids(raster, path), False
     if gray is None:
         raise InputFileError(
             f"{shown(path)}: an instance map must have one channel, unless it is a panoptic map"
         )
-    return _ids(gray, path)
+    return _ids(gray, path), False
 
 
 def _panoptic_ids(raster: Raster, path: Path) -> InstanceMap:

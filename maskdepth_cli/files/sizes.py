@@ -72,7 +72,7 @@ def _check_aspect(
         return
     turned = own[1] * size[1] / (own[0] * size[0])
     hint = (
-        "; it seems to lack the photo's Exif rotation"
+        "; it seems to lack the photo's Exif rotation: --as-stored"
         if max(turned, 1 / turned) <= 1 + ASPECT_TOLERANCE
         else ""
     )
