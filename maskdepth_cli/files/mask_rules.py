@@ -33,7 +33,7 @@ class MaskRules:
     channel: Annotated[
         MaskChannel,
         Setting(
-            "What of a picture is the mask; auto: alpha if it is not the same everywhere, else gray.",
+            "What of a picture is the mask; auto: alpha where it is not one value, else gray.",
             flags=("--mask-channel",),
         ),
     ] = "auto"
@@ -68,7 +68,7 @@ def is_trimap(values: NDArray[Any], white: float) -> bool:
     levels = np.unique(values[:: max(1, len(values) // 256)])
     if len(levels) != 3 or levels[0] != 0 or levels[2] != white:
         return False
-    return bool(_GRAY[0] <= levels[1] * 255 / white <= _GRAY[1])
+    return bool(_GRAY[0] <= float(levels[1]) * 255 / white <= _GRAY[1])
 
 
 def without_void(ids: InstanceMap, void: int) -> InstanceMap:
