@@ -23,10 +23,8 @@ from maskdepth_cli.files.mask_rules import (
     VOC_VOID,
     VOID,
     MaskRules,
-    alpha_mask,
-    is_trimap,
-    without_void,
 )
+from maskdepth_cli.files.mask_samples import alpha_mask, is_trimap, without_void
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.rasters import Raster, read_raster, single_channel

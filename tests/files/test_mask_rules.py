@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.mask_rules import TRIMAP, UNIT_CODES, VOID, MaskRules, without_void
+from maskdepth_cli.files.mask_rules import TRIMAP, UNIT_CODES, VOID, MaskRules
+from maskdepth_cli.files.mask_samples import without_void
 from maskdepth_cli.files.masks import read_instance_map, read_mask
 from maskdepth_cli.files.turns import Turns
 
