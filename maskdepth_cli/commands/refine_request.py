@@ -41,9 +41,9 @@ class RefineRequest:
         Path | None,
         Setting(
             "Folder of masks, white = object: NAME.png, or several as NAME/*.png; "
-            "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO; or alpha, the "
-            "photos' own transparency; or rembg[:MODEL] or transformers:ORG/NAME, which make them "
-            "[default: the mattes that portrait photos hold].",
+            "or one mask for one photo; or annotations of SAM, LabelMe, YOLO or COCO; or alpha, "
+            "the photos' own transparency; or rembg[:MODEL] or transformers:ORG/NAME, that make "
+            "them [default: the mattes that portrait photos hold].",
             metavar="PATH",
             place=True,
         ),
