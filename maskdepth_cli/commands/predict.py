@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
+from maskdepth_cli.run.preparing import PreparingWorker
 from maskdepth_cli.run.runner import run, run_where_it_lies
 from maskdepth_cli.types import InverseDepth, Photo
 from maskdepth_cli.viewing.panels import prediction_panel
@@ -47,9 +49,12 @@ def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
 
     photos = len(plan.jobs)
 
-    def make_worker() -> PredictWorker:
+    def load_network() -> PredictWorker:
         predictor = request.side.load(source, quiet=options.quiet)
         return PredictWorker(request, options.folder, predictor, source.name, photos)
+
+    def make_worker() -> PreparingWorker[Photo, tuple[Photo, InverseDepth]]:
+        return PreparingWorker(partial(_read, request), load_network)
 
     return run(
         plan,
@@ -62,6 +67,10 @@ def _predict_here(request: PredictRequest, options: RunOptions) -> ExitCode:
         },
         photo_pixels(request.max_megapixels),
     )
+
+
+def _read(request: PredictRequest, job: Job) -> Photo:
+    return read_photo(job.image, max_megapixels=request.max_megapixels)
 
 
 class PredictWorker(NetworkWorker):
@@ -97,7 +106,7 @@ class PredictWorker(NetworkWorker):
 
     def load(self, job: Job) -> Photo:
         """Read the photo."""
-        return read_photo(job.image, max_megapixels=self._request.max_megapixels)
+        return _read(self._request, job)
 
     def compute(self, loaded: Sequence[Photo]) -> list[tuple[Photo, InverseDepth]]:
         """Predict photos; those of equal network size share batches."""

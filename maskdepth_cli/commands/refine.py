@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from maskdepth_cli.commands.made_masks import with_masks
 from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
-from maskdepth_cli.commands.refine_worker import RefineWorker
+from maskdepth_cli.commands.refine_worker import Loaded, Refined, RefineWorker, read
 from maskdepth_cli.commands.signs import told_signs
 from maskdepth_cli.commands.wanted import as_typed, wanted_by_refine
 from maskdepth_cli.engine.finishing import FinishSettings
@@ -19,6 +20,7 @@ from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
+from maskdepth_cli.run.preparing import PreparingWorker
 from maskdepth_cli.run.runner import run, run_where_it_lies
 from maskdepth_cli.settings import decisive
 
@@ -64,12 +66,15 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     plan = replace(plan, notes=(*made.notes, *plan.notes))
     photos = len(plan.jobs)  # of all shards, so that each computes as a run of the whole does
 
-    def make_worker() -> RefineWorker:
+    def load_networks() -> RefineWorker:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
         method = load_refiner(request.weights, **_computed(request))
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
+
+    def make_worker() -> PreparingWorker[Loaded, Refined]:
+        return PreparingWorker(partial(read, request), load_networks)
 
     signs = told_signs(request.depth_kind if request.depths else None)
     pixels = photo_pixels(request.max_megapixels)

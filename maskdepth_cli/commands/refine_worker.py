@@ -63,6 +63,53 @@ class Refined:
     result: RefinedDepth
 
 
+def read(request: RefineRequest, job: Job) -> Loaded:
+    """Read photo, initial depth and masks of a job."""
+    limit = request.max_megapixels
+    image = read_photo(job.image, max_megapixels=limit)
+    size = (image.shape[1], image.shape[0])
+    signs: set[str] = set()
+    turn = orientation_of(job.image, max_megapixels=limit)
+    stored = request.as_stored
+    depth = None
+    for path in job.paths("depth"):
+        turned = Turns(turn, stored in ("depths", "all"), signs.add).of(path, size)
+        depth = read_depth_map(
+            path,
+            request.depth_kind,
+            unknown=request.unknown,
+            channel=request.depth_channel,
+            max_megapixels=limit,
+        ).to_size(turned.size, path)
+        depth = depth.changed(turned.apply)
+    within = WithinPhoto()
+    if depth is None and not request.side.model:
+        within = depth_within(job.image, size, limit)
+        if within.depth is not None:
+            depth = DepthMap(within.depth, None, Scale("inverse"))
+    if request.embed:
+        check_embeddable(job.image, max_megapixels=limit)
+    how = MaskReading(
+        request.selection,
+        request.rules_of_masks(),
+        request.matte or "portrait",
+        Turns(turn, stored in ("masks", "all"), signs.add),
+    )
+    masks = read_masks(job, size, how, limit)
+    if isinstance(masks, LazyMasks) and len(masks) == 1:
+        return Loaded(image, depth, masks[0], None, _read_sky(job, size, limit), within, signs)
+    return Loaded(image, depth, None, masks, _read_sky(job, size, limit), within, signs)
+
+
+def _read_sky(job: Job, size: tuple[int, int], limit: float) -> Mask | None:
+    """Read the mask of the sky, where there is one."""
+    for path in job.paths("sky"):
+        if path != job.image:
+            sky = read_mask(path, max_megapixels=limit)
+            return match_size(sky, size, what="mask", path=path)
+    return None
+
+
 class RefineWorker(NetworkWorker):
     """Refine photos with one method, `Refiner` or another with its signature.
 
@@ -100,48 +147,7 @@ class RefineWorker(NetworkWorker):
 
     def load(self, job: Job) -> Loaded:
         """Read photo, initial depth and masks."""
-        limit = self._request.max_megapixels
-        image = read_photo(job.image, max_megapixels=limit)
-        size = (image.shape[1], image.shape[0])
-        signs: set[str] = set()
-        turn = orientation_of(job.image, max_megapixels=limit)
-        stored = self._request.as_stored
-        depth = None
-        for path in job.paths("depth"):
-            turned = Turns(turn, stored in ("depths", "all"), signs.add).of(path, size)
-            depth = read_depth_map(
-                path,
-                self._request.depth_kind,
-                unknown=self._request.unknown,
-                channel=self._request.depth_channel,
-                max_megapixels=limit,
-            ).to_size(turned.size, path)
-            depth = depth.changed(turned.apply)
-        within = WithinPhoto()
-        if depth is None and not self._request.side.model:
-            within = depth_within(job.image, size, limit)
-            if within.depth is not None:
-                depth = DepthMap(within.depth, None, Scale("inverse"))
-        if self._request.embed:
-            check_embeddable(job.image, max_megapixels=limit)
-        how = MaskReading(
-            self._request.selection,
-            self._request.rules_of_masks(),
-            self._request.matte or "portrait",
-            Turns(turn, stored in ("masks", "all"), signs.add),
-        )
-        masks = read_masks(job, size, how, limit)
-        if isinstance(masks, LazyMasks) and len(masks) == 1:
-            return Loaded(image, depth, masks[0], None, self._sky(job, size), within, signs)
-        return Loaded(image, depth, None, masks, self._sky(job, size), within, signs)
-
-    def _sky(self, job: Job, size: tuple[int, int]) -> Mask | None:
-        """Read the mask of the sky, where there is one."""
-        for path in job.paths("sky"):
-            if path != job.image:
-                sky = read_mask(path, max_megapixels=self._request.max_megapixels)
-                return match_size(sky, size, what="mask", path=path)
-        return None
+        return read(self._request, job)
 
     def compute(self, loaded: Sequence[Loaded]) -> list[Refined]:
         """Refine photos; those with one mask share batches, and so do those to be predicted."""

@@ -118,6 +118,8 @@ def run_pipeline(
     """
     pipeline = _Pipeline(iter(jobs), worker, threads, pixels)
     try:
+        if not stopped():
+            pipeline.begin()
         while not stopped() and pipeline.advance():
             yield from pipeline.finished(everything=False)
         pipeline.drop_unsaved()
@@ -140,15 +142,21 @@ class _Pipeline(Generic[Loaded, Result]):
         self._next: tuple[Job, int] | None = None
         self._worker = worker
         self._pixels = pixels
-        self._ahead = threads + worker.batch_size * worker.at_once
+        self._ahead = threads
         self._loading: deque[_Flight[Loaded, Result]] = deque()
         self._saving: deque[_Flight[Loaded, Result]] = deque()
         self._computing: set[Future[None]] = set()
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._computers: Executor = _Inline()
-        if worker.at_once > 1:
-            self._computers = ThreadPoolExecutor(worker.at_once, thread_name_prefix="compute")
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="write")
+
+    def begin(self) -> None:
+        """Read the first photos; the worker may load its network before it tells its sizes."""
+        self._admit()
+        at_once = self._worker.at_once
+        self._ahead += self._worker.batch_size * at_once
+        if at_once > 1:
+            self._computers = ThreadPoolExecutor(at_once, thread_name_prefix="compute")
 
     def advance(self) -> bool:
         """Start to compute a batch, or wait for one; return False when there is none."""

@@ -85,7 +85,16 @@ class StagedWorker(Generic[Loaded, Result]):
         self._worker = worker
         self._stage = stage
         self._folder = folder
-        self.batch_size, self.at_once = worker.batch_size, worker.at_once
+
+    @property
+    def batch_size(self) -> int:
+        """The worker's own."""
+        return self._worker.batch_size
+
+    @property
+    def at_once(self) -> int:
+        """The worker's own."""
+        return self._worker.at_once
 
     def load(self, job: Job) -> Loaded:
         """Fetch a job's files and read them."""

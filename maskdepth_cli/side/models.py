@@ -175,7 +175,7 @@ def _builder(loader: str, path: Path) -> Callable[[], nn.Module]:
 
 def _recognise(path: Path) -> Entry:
     """Return the entry whose network a file's keys fit."""
-    import torch
+    from maskdepth_cli.networks.unfilled import unfilled
 
     if config_of(path).get("network") == "lite":
         return require_entry("lite")
@@ -184,7 +184,7 @@ def _recognise(path: Path) -> Entry:
         local = entry.kind == "side" and not entry.loader.startswith((HUGGING_FACE, "lite"))
         if not local:
             continue
-        with torch.device("meta"):
+        with unfilled(shapes_only=True):
             expected = _builder(entry.loader, path)().state_dict()
         if not mismatch(expected, state):
             return entry

@@ -102,9 +102,9 @@ def load_into(
     WeightsError
         Names or shapes differ.
     """
-    import torch
+    from maskdepth_cli.networks.unfilled import unfilled
 
-    with torch.device("meta"):
+    with unfilled(shapes_only=True):
         network = build()
     expected = network.state_dict()
     if problem := mismatch(expected, state):

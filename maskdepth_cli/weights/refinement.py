@@ -50,10 +50,9 @@ def load_network(path: Path) -> RefinementNetwork:
     WeightsError
         The file is missing or damaged, has no configuration, or its keys do not fit.
     """
-    import torch
-
     from maskdepth_cli.networks.config import RefinementConfig
     from maskdepth_cli.networks.refinement import RefinementNetwork
+    from maskdepth_cli.networks.unfilled import unfilled
 
     state, config = load_tensors(path)
     if not config:
@@ -62,14 +61,15 @@ def load_network(path: Path) -> RefinementNetwork:
         )
     try:
         described = RefinementConfig.from_dict(config)
-        with torch.device("meta"):  # the file's header may ask for more than the memory holds
+        with unfilled(shapes_only=True):  # the file's header may ask for more than the memory holds
             expected = RefinementNetwork(described).state_dict()
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit the network: {one_line(error)}") from error
     if problem := mismatch(expected, state):
         raise WeightsError(f"{path}: does not fit the network: {problem}")
-    network = RefinementNetwork(described)
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    with unfilled():
+        network = RefinementNetwork(described)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return network
 
 
