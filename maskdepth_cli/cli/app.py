@@ -24,9 +24,13 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from maskdepth_cli import __version__
+        from maskdepth_cli.version import VERSION
+        from maskdepth_cli.weights.registry import ENTRIES
 
-        typer.echo(f"maskdepth {__version__}")
+        typer.echo(f"maskdepth {VERSION}")
+        for entry in ENTRIES:
+            if entry.embedded:
+                typer.echo(f"{entry.name} {entry.sha256}")
         raise typer.Exit()
 
 
@@ -34,7 +38,12 @@ def _version(wanted: bool) -> None:
 def root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version, and the SHA-256 of the weights inside the package.",
+        ),
     ] = False,
 ) -> None:
     """Sharpen the edges of single-photo depth maps with masks."""
