@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo pictures test test-ray check faults format
+.PHONY: demo pictures test test-ray test-wheel test-lowest check faults format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
@@ -21,6 +21,14 @@ test: $(VENV)/.installed-test  ## install with the test tools, then pass the tes
 
 test-ray: $(VENV)-ray/.installed  ## install Ray beside the test tools, then kill its workers
 	$(VENV)-ray/bin/python -m pytest -q tests/run/test_cluster.py
+
+test-wheel: $(VENV)/.installed-test  ## build wheel and sdist; refine with the wheel where only its own needs are
+	$(BIN)/python -m tests.wheel
+
+test-lowest:  ## needs uv: the lowest versions that pyproject.toml allows, with a real refinement
+	uv venv --python 3.10 $(VENV)-lowest
+	uv pip install --python $(VENV)-lowest --torch-backend cpu --resolution lowest-direct .
+	$(VENV)-lowest/bin/maskdepth refine examples/photos --masks examples/masks -o $(VENV)-lowest/refined
 
 check: $(VENV)/.installed-test  ## formatting, lint, types, rooms, tests
 	$(BIN)/ruff format --check .

@@ -21,9 +21,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 NOT_RUN = {
-    r"make (demo|test|check)\b": "installs the package; `make check` itself runs these tests",
+    r"make (demo|test(-\w+)?|check)\b": "installs the package; `make check` itself runs these tests",
     r"make faults\b|python -m tests\.faults\b": "takes half an hour; tests/faults does it in small",
     r"(python -m )?pip install\b": "installs from the network",
+    r"python -m build\b|python -m tests\.wheel\b": "make test-wheel builds, in CI",
+    r"(uvx|docker|pipx)\b|source \.venv": "another program; tests/wheel.py runs the same commands",
     r"maskdepth models pull\b": "downloads",
     r"maskdepth models export\b": "tests/cli/test_models_export.py exports, which takes a while",
     r"maskdepth refine .*--model (?!lite)": "needs a network that is downloaded",
