@@ -2,8 +2,8 @@
 
     python benchmarks/cold_start.py [--rounds N] [--against CHECKOUT]
 
-Every run is a process of its own; medians of wall and CPU seconds, one after the other in each round.
-With --against, the package of another checkout is measured in the same rounds.
+Every run is a process of its own; medians of wall and CPU seconds.
+With --against, another checkout is measured in the same rounds.
 """
 
 from __future__ import annotations

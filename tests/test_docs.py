@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 NOT_RUN = {
-    r"make (demo|test(-\w+)?|check)\b": "installs the package; `make check` itself runs these tests",
+    r"make (demo|test(-\w+)?|check)\b": "installs; `make check` itself runs these tests",
     r"make faults\b|python -m tests\.faults\b": "takes half an hour; tests/faults does it in small",
     r"(python -m )?pip install\b": "installs from the network",
     r"python -m build\b|python -m tests\.wheel\b": "make test-wheel builds, in CI",
