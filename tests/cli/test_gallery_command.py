@@ -45,7 +45,7 @@ def test_a_result_that_is_gone_is_said_on_its_card(album, maskdepth):
     (album.out / "a.tiff").unlink()
     assert maskdepth("gallery", str(album.out)).code == ExitCode.OK
     html = (album.out / "gallery.html").read_text("utf-8")
-    assert re.search(r"<p class=\"message\">[^<]*a\.png: [^<]+</p>", html)
+    assert re.search(r"<p class=\"message\">[^<]*a\.tiff: [^<]+</p>", html)
 
 
 def test_a_folder_without_a_run_is_named(album, maskdepth):
