@@ -68,7 +68,7 @@ def point_clouds(request: PointCloudRequest, options: RunOptions) -> ExitCode:
 def _check(request: PointCloudRequest) -> None:
     if request.depth_kind == "depth" and (request.near or request.far or request.range_of):
         raise UsageError(
-            "--near, --far and --range-of are for inverse depth and far, which have no scale; drop them"
+            "--near, --far and --range-of are for kinds inverse and far; drop them"
         )
     near, far = _distances(request)
     if not 0 < near < far:

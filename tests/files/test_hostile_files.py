@@ -61,7 +61,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     found = every_kind()
     share = np.random.default_rng(3).random((24, 32))
     folder = tmp_path_factory.mktemp("seeds")
-    for format in ("png", "tiff", "npy", "npz", "pfm"):
+    for format in ("png16", "tiff", "npy", "npz", "pfm"):
         write_depth(folder / "d", share.astype(np.float32), format=format, extra={"weights": "x"})
         found[f"depth {format}"] = (folder / "d").read_bytes()
     return found
