@@ -103,7 +103,7 @@ from maskdepth_cli.files.depth_writing import write_depth
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 depth = np.random.default_rng(0).random((200, 200)).astype(np.float32)
-for format in ("png", "tiff", "npy", "npz", "pfm"):
+for format in ("png16", "tiff", "npy", "npz", "pfm"):
     try:
         write_depth(sys.argv[1] + "/d." + format, depth, format=format)
     except OutputError as error:
