@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -24,6 +24,7 @@ from maskdepth_cli.files.finding import (
     without_suffix,
 )
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.files.output_names import OutputNames, output_names
 from maskdepth_cli.files.patterns import SAME_NAME, NamePattern, composed
 from maskdepth_cli.files.twins import leave_floats
 
@@ -68,22 +69,6 @@ class Paths(Mapping[InputFile, tuple[Path, ...]]):
     def texts(self, photo: InputFile) -> tuple[str, ...]:
         """Return the files of a photo, as text."""
         return tuple(joined(self._root, place) for place in self._places[photo])
-
-
-class OutputNames(Mapping[InputFile, Path]):
-    """Output paths of photos, kept as text."""
-
-    def __init__(self, texts: Mapping[InputFile, str]) -> None:
-        self.texts = texts
-
-    def __getitem__(self, photo: InputFile) -> Path:
-        return Path(self.texts[photo])
-
-    def __iter__(self) -> Iterator[InputFile]:
-        return iter(self.texts)
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
 
 @dataclass(frozen=True)
@@ -313,38 +298,3 @@ def natural_order(path: str | PurePath) -> tuple[tuple[int, str], ...]:
     """Return a sort key that puts 2.png before 10.png."""
     parts = re.split(r"(\d+)", _last(path) if isinstance(path, str) else path.name)
     return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)
-
-
-def output_names(
-    inputs: Iterable[InputFile], *, ignore_case: bool = False
-) -> tuple[OutputNames, tuple[InputFile, ...]]:
-    """Give each photo its place in the output tree, without an extension.
-
-    ``x/photo.jpg`` becomes ``x/photo``. Photos that differ by extension only keep it:
-    ``x/photo.jpg`` and ``x/photo.png`` become ``x/photo.jpg`` and ``x/photo.png``, to which the
-    output's own extension is added.
-
-    Parameters
-    ----------
-    inputs : sequence of InputFile
-        The photos.
-    ignore_case : bool
-        Whether names that differ by case only are one file on the output's file system.
-
-    Returns
-    -------
-    names : mapping of InputFile to Path
-        The relative output path of each photo; all different.
-    clashing : tuple of InputFile
-        Photos that cannot be told apart by their relative path: they are not in `names`.
-    """
-
-    def fold(place: str) -> str:
-        return composed(place).casefold() if ignore_case else composed(place)
-
-    short = {photo: without_suffix(photo.name) for photo in inputs}
-    uses = Counter(map(fold, short.values()))
-    names = {p: s if uses[fold(s)] == 1 else p.name for p, s in short.items()}
-    uses = Counter(map(fold, names.values()))
-    clashing = tuple(photo for photo, name in names.items() if uses[fold(name)] > 1)
-    return OutputNames({p: n for p, n in names.items() if uses[fold(n)] == 1}), clashing
