@@ -95,6 +95,10 @@ def folder(tmp_path):
         write(tmp_path / f"maps/{name}.png", inside.astype(np.uint8) * 3)
         write(tmp_path / f"depths/{name}.png", (blurred * 20000).astype(np.uint16))
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
+    for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
+        (tmp_path / "all").mkdir(exist_ok=True)
+        source = tmp_path / part / f"tree{Path(name).suffix}"
+        shutil.copy(source, tmp_path / "all" / f"tree{name}")
     scene, matte, codes = portrait_files.scene()
     frames = [(codes, portrait_files.apple_depth()), (matte, portrait_files.apple_matte())]
     (tmp_path / "portraits").mkdir()
