@@ -97,7 +97,7 @@ def folder(tmp_path):
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
     for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
         (tmp_path / "all").mkdir(exist_ok=True)
-        source = tmp_path / part / f"tree{Path(name).suffix}"
+        source = tmp_path / part / f"tree{name[-4:]}"
         shutil.copy(source, tmp_path / "all" / f"tree{name}")
     scene, matte, codes = portrait_files.scene()
     frames = [(codes, portrait_files.apple_depth()), (matte, portrait_files.apple_matte())]
