@@ -27,8 +27,11 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(self, path):
+        self.visit(path.as_uri())
+
+    def visit(self, address):
         self._loaded = False
-        self._call("Page.navigate", url=path.as_uri())
+        self._call("Page.navigate", url=address)
         while not self._loaded:
             self._receive()
 
@@ -39,6 +42,12 @@ class Page:
         )
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def choose_file(self, selector, path):
+        """Give a file to an input, as a user's choice would."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def click(self, x, y):
         for kind in ("mousePressed", "mouseReleased"):

@@ -26,6 +26,7 @@ NOT_RUN = {
     r"(python -m )?pip install\b": "installs from the network",
     r"python -m build\b|python -m tests\.wheel\b": "make test-wheel builds, in CI",
     r"(uvx|docker|pipx)\b|source \.venv": "another program; tests/wheel.py runs the same commands",
+    r"maskdepth app\b": "serves until Ctrl-C; tests/cli/test_app.py drives the page",
     r"maskdepth models pull\b": "downloads",
     r"maskdepth models export\b": "tests/cli/test_models_export.py exports, which takes a while",
     r"maskdepth refine .*--model (?!lite)": "needs a network that is downloaded",

@@ -61,6 +61,7 @@ for command in (
     photos.mesh,
     photos.export,
     photos.pointcloud,
+    photos.app,
     photos.merge_manifests,
 ):
     add_command(app, command)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maskdepth_cli.commands.app_request import AppRequest
 from maskdepth_cli.commands.gallery_request import GalleryRequest
 from maskdepth_cli.commands.layered_request import BokehRequest, ExportRequest
 from maskdepth_cli.commands.pointcloud_request import PointCloudRequest
@@ -134,6 +135,16 @@ def gallery(request: GalleryRequest) -> None:
 
     page, count = write_gallery(request)
     typer.echo(f"{page}: {count} photos", err=True)
+
+
+def app(request: AppRequest = AppRequest()) -> None:
+    """Open a page in the browser: drop a photo, see its depth, take the files.
+
+    The page is served on this machine alone, and nothing leaves it.
+    """
+    from maskdepth_cli.commands.app import serve
+
+    serve(request)
 
 
 def merge_manifests(
