@@ -126,7 +126,11 @@ def build_page(request: AppRequest) -> gr.Blocks:
                 mask = gr.File(label="Mask, white = object", elem_id="mask")
                 depth = gr.File(label="Depth map", elem_id="depth")
                 kind = gr.Radio(
-                    [("larger is nearer", "inverse"), ("larger is farther", "depth")],
+                    [
+                        ("larger is nearer", "inverse"),
+                        ("larger is farther", "depth"),
+                        ("larger is farther, no unit", "far"),
+                    ],
                     value="inverse",
                     label="The depth map's numbers",
                 )
@@ -183,7 +187,7 @@ def _refine(
     from maskdepth_cli.commands.portraits import matte_missing
     from maskdepth_cli.commands.refine_worker import RefineWorker
     from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, weights_id
-    from maskdepth_cli.files.depths import check_format
+    from maskdepth_cli.files.depth_writing import check_format
     from maskdepth_cli.run.jobs import Job
     from maskdepth_cli.run.planning import Layout
     from maskdepth_cli.viewing.colors import color_depth, depth_range
