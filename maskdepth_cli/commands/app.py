@@ -138,7 +138,9 @@ def build_page(request: AppRequest) -> gr.Blocks:
                     list(get_args(Matte)), value="portrait", label="Matte of a portrait photo"
                 )
                 format_ = gr.Dropdown(
-                    list(get_args(DepthFormat)), value="png", label="Format of the results"
+                    [name for name in get_args(DepthFormat) if name not in ("keep", "png16")],
+                    value="tiff",
+                    label="Format of the results",
                 )
                 button = gr.Button("Refine", variant="primary", elem_id="refine")
             with gr.Column(scale=2):
