@@ -67,9 +67,7 @@ def point_clouds(request: PointCloudRequest, options: RunOptions) -> ExitCode:
 
 def _check(request: PointCloudRequest) -> None:
     if request.depth_kind == "depth" and (request.near or request.far or request.range_of):
-        raise UsageError(
-            "--near, --far and --range-of are for kinds inverse and far; drop them"
-        )
+        raise UsageError("--near, --far and --range-of are for kinds inverse and far; drop them")
     near, far = _distances(request)
     if not 0 < near < far:
         raise UsageError(f"--near {near:g} must be less than --far {far:g}")
