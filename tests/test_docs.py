@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 NOT_RUN = {
+    r".*--masks (rembg|transformers:)": "downloads a network",
     r"make (demo|test(-\w+)?|check)\b": "installs; `make check` itself runs these tests",
     r"make faults\b|python -m tests\.faults\b": "takes half an hour; tests/faults does it in small",
     r"(python -m )?pip install\b": "installs from the network",
@@ -82,6 +84,22 @@ def write(path, pixels):
     assert cv2.imwrite(str(path), pixels)
 
 
+def annotations(*names):
+    """Return COCO's annotations of photos, a dog in each."""
+    outline = [20, 12, 44, 12, 44, 36, 20, 36]
+    return {
+        "images": [
+            {"id": i, "file_name": f"{name}.jpg", "width": 64, "height": 48}
+            for i, name in enumerate(names)
+        ],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 2, "iscrowd": 0, "segmentation": [outline]}
+            for i in range(len(names))
+        ],
+        "categories": [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}],
+    }
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Return a folder with small inputs, named as the documentation names them."""
@@ -96,6 +114,7 @@ def folder(tmp_path):
         write(tmp_path / f"maps/{name}.png", inside.astype(np.uint8) * 3)
         write(tmp_path / f"depths/{name}.png", (blurred * 20000).astype(np.uint16))
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
+    (tmp_path / "instances.json").write_text(json.dumps(annotations("tree", "x/tree", "x/hut")))
     for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
         (tmp_path / "all").mkdir(exist_ok=True)
         source = tmp_path / part / f"tree{name[-4:]}"
