@@ -70,9 +70,12 @@ def test_a_portrait_photo_is_refined_and_no_other_host_is_asked(address, tmp_pat
         shown = "document.querySelector('#photo').innerText"
         wait_for(lambda: "person" in page.evaluate(shown))
         page.evaluate("document.querySelector('#refine').click()")
-        wait_for(lambda: "preview" in page.evaluate("document.querySelector('#files').innerText"))
-        facts = page.evaluate("document.querySelector('#facts').innerText")
-        assert "96 x 64 pixels" in facts
+        said = "document.querySelector('#facts').innerText"
+        wait_for(lambda: "96 x 64 pixels" in page.evaluate(said))
+        facts = page.evaluate(said)
+        files = page.evaluate("document.querySelector('#files').innerText")
+        for role in ("depth", "foreground", "background", "mask", "preview"):
+            assert f"person_{role}" in files
         assert "container MPO" in facts
         assert page.evaluate("document.querySelectorAll('#slider img').length") == 2
     asked = {url.split("/")[2] for url in page.requests if url.startswith(("http", "ws"))}
