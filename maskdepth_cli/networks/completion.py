@@ -1,4 +1,4 @@
-"""Multi-scale normalised completion (push-pull), differentiable in values and weights."""
+"""Multi-scale completion of maps from weighted pixels, differentiable in values and weights."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from torch.nn import functional
 WEIGHT_FLOOR = 1e-9
 ANCHOR_LEVEL = 4  # cells of 16 pixels
 ANCHOR_WEIGHT = 0.01
+STEEPEST = 4.0  # slope of a plane, in units of depth per long side of the map
+FADE = 0.6  # of the closeness, from one level to the next finer one
+DEGENERATE = 0.01  # smallest determinant, of the product of the variances
 
 
 def push_pull(values: Tensor, weights: Tensor, region: Tensor | None = None) -> Tensor:
@@ -49,17 +52,95 @@ def push_pull(values: Tensor, weights: Tensor, region: Tensor | None = None) -> 
                 plain = _push(*plain)
         filled = level[0]
         for level_values, level_weights in reversed(pyramid):
-            coarse = functional.interpolate(
-                filled, size=level_values.shape[-2:], mode="bilinear", align_corners=False
-            )
+            coarse = _resized(filled, level_values)
             filled = torch.lerp(coarse, level_values, level_weights.expand_as(level_values))
         return filled
 
 
+def complete_planes(values: Tensor, weights: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:
+    """Fill maps from their weighted pixels as `push_pull`, with a plane in place of every mean.
+
+    Inverse depth of a plane in space is linear in the image, so floors and walls go on behind what
+    stands before them. Every cell of the pyramid has the plane of the pixels in its 3x3 cells by
+    weighted least squares, its slope held back by a ridge.
+
+    Parameters
+    ----------
+    values : Tensor
+        (B, K, H, W), finite; K maps that are filled each by itself.
+    weights : Tensor
+        (B, K, H, W), 0 or more; 1 and above keep a pixel's value.
+    ridge : Tensor
+        (K,), above 0, in squared cells: the larger, the flatter.
+
+    Returns
+    -------
+    tuple of Tensor
+        (B, K, H, W) float32, the filled maps, unbounded; and how close to known pixels they are,
+        1 on them, falling by 0.6 with every level of the pyramid that they come from.
+    """
+    with torch.autocast(values.device.type, enabled=False):
+        values, weights = values.float(), weights.float().clamp(min=WEIGHT_FLOOR)
+        items, maps, height, width = weights.shape
+        cell = 1.0 / max(height, width)  # side of a cell, of the map's long side
+        y = ((torch.arange(height, device=values.device) + 0.5) * cell).view(1, 1, height, 1)
+        x = ((torch.arange(width, device=values.device) + 0.5) * cell).view(1, 1, 1, width)
+        coordinates = (x, y, values, x * x, x * y, y * y, x * values, y * values)
+        moments = torch.cat([weights, *(weights * c for c in coordinates)], dim=1)
+        flat = torch.zeros_like(weights)
+        planes = torch.cat([values, flat, flat, torch.ones_like(flat)], dim=1)
+        saturated = weights.clamp(max=1)
+        pyramid = [(planes, saturated)]
+        while max(moments.shape[-2:]) > 1:
+            moments, cell = _sum_cells(moments), 2 * cell
+            pyramid.append(_planes(moments.unflatten(1, (9, maps)), ridge * cell**2))
+        filled = pyramid.pop()[0]
+        fade = filled.new_tensor([1, 1, 1, FADE]).repeat_interleave(maps).view(1, -1, 1, 1)
+        for planes, saturated in reversed(pyramid[1:]):
+            filled = torch.lerp(
+                _resized(filled, planes) * fade, planes, saturated.repeat(1, 4, 1, 1)
+            )
+        if not pyramid:
+            return values, torch.ones_like(weights)
+        base, slope_x, slope_y, close = (
+            (_resized(filled, weights) * fade).unflatten(1, (4, maps)).unbind(1)
+        )
+        saturated = pyramid[0][1]
+        plane = base + slope_x * x + slope_y * y
+        return torch.lerp(plane, values, saturated), close.lerp(torch.ones_like(close), saturated)
+
+
+def _planes(moments: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (B, 4K, H, W) planes of the cells: height at 0, two slopes, 1; and their weights.
+
+    Parameters
+    ----------
+    moments : Tensor
+        (B, 9, K, H, W) sums over each cell of w and w times x, y, d, xx, xy, yy, xd, yd.
+    ridge : Tensor
+        (K,) added to the variances.
+    """
+    weight, x, y, value = moments[:, :4].unbind(1)
+    around = functional.avg_pool2d(functional.pad(moments.flatten(1, 2), (1, 1, 1, 1)), 3, 1)
+    sums = around.view_as(moments)
+    mean_x, mean_y, mean, xx, xy, yy, xd, yd = (sums[:, 1:] / sums[:, :1]).unbind(1)
+    held = ridge.view(1, -1, 1, 1)
+    across = (xx - mean_x * mean_x).clamp(min=0) + held
+    down = (yy - mean_y * mean_y).clamp(min=0) + held
+    mixed = xy - mean_x * mean_y
+    along_x, along_y = xd - mean_x * mean, yd - mean_y * mean
+    determinant = torch.maximum(across * down - mixed * mixed, DEGENERATE * across * down)
+    slope_x = ((down * along_x - mixed * along_y) / determinant).clamp(-STEEPEST, STEEPEST)
+    slope_y = ((across * along_y - mixed * along_x) / determinant).clamp(-STEEPEST, STEEPEST)
+    base = (value - slope_x * x - slope_y * y) / weight
+    saturated = weight.clamp(max=1)
+    return torch.cat([base, slope_x, slope_y, torch.ones_like(base)], dim=1), saturated
+
+
 def _push(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Next coarser level: weighted means, and saturated sums of the weights."""
-    pooled = _pool(weights)
-    return _pool(values * weights) / pooled, (4 * pooled).clamp(max=1.0)
+    total = _sum_cells(weights)
+    return _sum_cells(values * weights) / total, total.clamp(max=1.0)
 
 
 def _anchor(level: tuple[Tensor, Tensor], plain: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -70,5 +151,13 @@ def _anchor(level: tuple[Tensor, Tensor], plain: tuple[Tensor, Tensor]) -> tuple
     return torch.lerp(means, values, share), total.clamp(max=1.0)
 
 
-def _pool(values: Tensor) -> Tensor:
-    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+def _sum_cells(values: Tensor) -> Tensor:
+    """Sum cells of 2x2 pixels; those at odd borders have fewer."""
+    height, width = values.shape[-2:]
+    return functional.avg_pool2d(functional.pad(values, (0, width % 2, 0, height % 2)), 2) * 4
+
+
+def _resized(values: Tensor, like: Tensor) -> Tensor:
+    return functional.interpolate(
+        values, size=like.shape[-2:], mode="bilinear", align_corners=False
+    )

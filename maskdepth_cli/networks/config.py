@@ -72,6 +72,18 @@ class RefinementConfig:
         return cls(**plain)
 
 
+@dataclass(frozen=True)
+class TrustConfig:
+    """Every number that shapes a `TrustNetwork`; stored in the weights file's metadata."""
+
+    form: Literal["trust"] = "trust"
+    widths: tuple[int, ...] = (24, 32, 56, 96, 128)  # channels at half size and each half of it
+    blocks: tuple[int, ...] = (1, 1, 1, 2, 2)  # residual blocks of these levels
+    bins: int = 8  # of pixels that belong together
+    revision_widths: tuple[int, ...] = (40, 56, 72)  # channels at quarter size and each half of it
+    layered: bool = True  # False: direct-composite, one pass gives the composite itself
+
+
 SIZES: dict[str, RefinementConfig] = {
     "base": RefinementConfig(),
     "small": RefinementConfig(  # pvt_v2_b1

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from maskdepth_cli.networks.config import STRIDE
+
 _ONEDNN_NAMES: dict[type[nn.Module], tuple[str, str]] = {
     nn.GELU: ("gelu", "none"),
     nn.ReLU: ("relu", ""),
@@ -205,3 +207,10 @@ def lowest_around(x: Tensor, radius: int) -> Tensor:
             x = torch.minimum(x.narrow(axis, 0, length), x.narrow(axis, step, length))
             reach += step
     return x
+
+
+def pad_to_stride(x: Tensor) -> Tensor:
+    """Pad bottom and right to multiples of 32, by reflection where the image is large enough."""
+    bottom, right = (-size % STRIDE for size in x.shape[-2:])
+    mode = "reflect" if bottom < x.shape[-2] and right < x.shape[-1] else "replicate"
+    return functional.pad(x, (0, right, 0, bottom), mode=mode)

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.config import STRIDE, RefinementConfig
+from maskdepth_cli.networks.config import RefinementConfig
 from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
-from maskdepth_cli.networks.layers import Activated, JoiningHead, lowest_around
+from maskdepth_cli.networks.layers import Activated, JoiningHead, lowest_around, pad_to_stride
 
 DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
 RIM = 3  # pixels of the layer's rim that are not trusted before training
@@ -80,7 +80,9 @@ class RefinementNetwork(nn.Module):
             (B, 1, H, W) inverse depth of the layer, everywhere, float32, unbounded.
         """
         height, width = depth.shape[-2:]
-        stacked = _pad(torch.cat([depth / DEPTH_RANGE, mask, (rgb - self.mean) / self.std], dim=1))
+        stacked = pad_to_stride(
+            torch.cat([depth / DEPTH_RANGE, mask, (rgb - self.mean) / self.std], dim=1)
+        )
         depth_mask = stacked[:, :2]
         features = self._features(depth_mask, stacked[:, [2, 3, 4, 1]])
         layer = self._layer(features, depth_mask[:, :1], depth_mask[:, 1:])
@@ -109,10 +111,3 @@ class RefinementNetwork(nn.Module):
             -CHANGE_GAIN * change - CHANGE_PRIOR
         )  # beyond the layer nothing is given
         return torch.lerp(completed + residual, depth, kept)
-
-
-def _pad(x: Tensor) -> Tensor:
-    """Pad bottom and right to multiples of 32, by reflection where the image is large enough."""
-    bottom, right = (-size % STRIDE for size in x.shape[-2:])
-    mode = "reflect" if bottom < x.shape[-2] and right < x.shape[-1] else "replicate"
-    return functional.pad(x, (0, right, 0, bottom), mode=mode)
