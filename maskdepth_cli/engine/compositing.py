@@ -15,7 +15,7 @@ from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.scaling import Scaled
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import Place, Window
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth, Mask
 
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache

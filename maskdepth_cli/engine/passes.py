@@ -16,8 +16,7 @@ from maskdepth_cli.engine.runtime import (
     place_network,
 )
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.networks.config import STRIDE
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.networks.config import DEPTH_RANGE, STRIDE
 from maskdepth_cli.types import Image, InverseDepth, Mask
 
 LayerPair = tuple[InverseDepth, InverseDepth]  # foreground and background of a window

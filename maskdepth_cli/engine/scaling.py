@@ -9,8 +9,7 @@ import torch
 
 from maskdepth_cli.arrays import resize, value_range
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.config import STRIDE
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.networks.config import DEPTH_RANGE, STRIDE
 from maskdepth_cli.types import InverseDepth
 
 _SUMMABLE = 1e30  # values below it can be averaged in float32 before they are scaled

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskdepth_cli.networks.config import SIZES, STRIDE
+from maskdepth_cli.networks.config import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD, SIZES, STRIDE
 from maskdepth_cli.networks.decoder import LowLevelEncoder, ResidualUnit
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
 from maskdepth_cli.networks.layers import upsample
-from maskdepth_cli.networks.refinement import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD
 
 LINEAR = 768  # channels that each level is projected to before its convolution
 CHANNELS = 256

@@ -81,7 +81,7 @@ def complete_planes(values: Tensor, weights: Tensor, ridge: Tensor) -> tuple[Ten
     """
     with torch.autocast(values.device.type, enabled=False):
         values, weights = values.float(), weights.float().clamp(min=WEIGHT_FLOOR)
-        items, maps, height, width = weights.shape
+        maps, height, width = weights.shape[1:]
         cell = 1.0 / max(height, width)  # side of a cell, of the map's long side
         y = ((torch.arange(height, device=values.device) + 0.5) * cell).view(1, 1, height, 1)
         x = ((torch.arange(width, device=values.device) + 0.5) * cell).view(1, 1, 1, width)

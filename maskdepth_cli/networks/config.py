@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from maskdepth_cli.choices import NetworkForm
 
+DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 FORMS = ("plain", "completion")
 STRIDE = 32  # of the coarsest level
 LARGEST, DEEPEST = 4096, 128  # of a width or ratio, of the layers of a level
@@ -60,17 +64,6 @@ class RefinementConfig:
             if width % heads:
                 raise TypeError(f"{heads} heads do not divide {width} channels")
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RefinementConfig:
-        """Build from plain data such as parsed JSON or TOML; unknown names raise ``TypeError``."""
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise TypeError(f"unknown network settings: {', '.join(unknown)}")
-        plain: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**plain)
-
 
 @dataclass(frozen=True)
 class TrustConfig:
@@ -83,8 +76,30 @@ class TrustConfig:
     revision_widths: tuple[int, ...] = (40, 56, 72)  # channels at quarter size and each half of it
     layered: bool = True  # False: direct-composite, one pass gives the composite itself
 
+    def __post_init__(self) -> None:
+        check_sizes(self)
+        if self.form != "trust":
+            raise TypeError(f"form is {self.form[:60]!r}, not trust")
 
-SIZES: dict[str, RefinementConfig] = {
+
+NetworkConfig: TypeAlias = RefinementConfig | TrustConfig
+
+
+def read_config(values: Mapping[str, Any]) -> NetworkConfig:
+    """Build a configuration from plain data such as parsed JSON or TOML, by its ``form``.
+
+    Raises
+    ------
+    TypeError
+        A name is unknown, or a value none of a network.
+    """
+    kind = TrustConfig if values.get("form") == "trust" else RefinementConfig
+    if unknown := sorted(set(values) - {field.name for field in fields(kind)}):
+        raise TypeError(f"unknown network settings: {', '.join(unknown)}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+SIZES: dict[str, NetworkConfig] = {
     "base": RefinementConfig(),
     "small": RefinementConfig(  # pvt_v2_b1
         depths=(2, 2, 2, 2),
@@ -103,4 +118,5 @@ SIZES: dict[str, RefinementConfig] = {
         low_level_full=16,
         head_channels=16,
     ),
+    "trust": TrustConfig(),  # the embedded weights'
 }

@@ -7,18 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.config import RefinementConfig
+from maskdepth_cli.networks.config import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD, RefinementConfig
 from maskdepth_cli.networks.decoder import FusionDecoder, LowLevelEncoder
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
 from maskdepth_cli.networks.layers import Activated, JoiningHead, lowest_around, pad_to_stride
 
-DEPTH_RANGE = 10.0  # inverse depth is scaled to [0, 10] (paper section 4.1)
 RIM = 3  # pixels of the layer's rim that are not trusted before training
 TRUST_PRIOR = 3.0  # logit of trust: + inside the eroded layer, - on its rim
 CHANGE_PRIOR = 4.0  # logit of change before training: the completion is taken nearly whole
 CHANGE_GAIN = 8.0  # learning rate of the logit of change, whose sigmoid starts out flat
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class RefinementNetwork(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, overload
 
 import torch
@@ -10,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.completion import WEIGHT_FLOOR, complete_planes, push_pull
-from maskdepth_cli.networks.config import TrustConfig
+from maskdepth_cli.networks.config import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD, TrustConfig
 from maskdepth_cli.networks.layers import lowest_around, pad_to_stride
-from maskdepth_cli.networks.refinement import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD
 
 NEAR, FAR = 1, 5  # half-size pixels from the mask's boundary that the layers compared begin at
 FEWER, FEWEST = 1e-3, 1e-6  # weight of what lies nearer to it, where nothing lies farther in
@@ -231,7 +231,7 @@ class _UNet(nn.Module):
         for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             down = [_convolution(widths[level - 1], width, stride=2)] if level else []
             self.levels.append(nn.Sequential(*down, *(_Residual(width) for _ in range(count))))
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.reductions = nn.ModuleList(nn.Conv2d(c, f, 1, bias=False) for f, c in pairs)
         self.joins = nn.ModuleList(_convolution(2 * f, f) for f, _ in pairs)
 

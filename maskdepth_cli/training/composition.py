@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
+from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.training.perturbation import gaussian_blur
 from maskdepth_cli.training.samples import Batch
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.networks.layers import lowest_around
-from maskdepth_cli.networks.refinement import DEPTH_RANGE
 from maskdepth_cli.training.samples import Batch
 
 HOLE_FEATHER = 1.5  # sigma in pixels of a filled hole's rim

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from maskdepth_cli.networks.refinement import DEPTH_RANGE, RefinementNetwork
+from maskdepth_cli.networks.config import DEPTH_RANGE
+from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.training.composition import Composite, compose
 from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.losses import boundary_weight, harm_loss, refinement_loss

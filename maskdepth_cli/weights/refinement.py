@@ -17,7 +17,6 @@ from maskdepth_cli.weights.tensors import load_tensors
 if TYPE_CHECKING:
     from torch import nn
 
-    from maskdepth_cli.networks.refinement import RefinementNetwork
 
 EMBEDDED = Path(__file__).parent / "embedded"
 # Refinement weights in EMBEDDED, by name, with their SHA-256.
@@ -42,7 +41,7 @@ def load_refinement(path: Path) -> nn.Module:
     )
 
 
-def load_network(path: Path) -> RefinementNetwork:
+def load_network(path: Path) -> nn.Module:
     """Build the network that a safetensors file describes and load its weights.
 
     Raises
@@ -50,8 +49,8 @@ def load_network(path: Path) -> RefinementNetwork:
     WeightsError
         The file is missing or damaged, has no configuration, or its keys do not fit.
     """
-    from maskdepth_cli.networks.config import RefinementConfig
-    from maskdepth_cli.networks.refinement import RefinementNetwork
+    from maskdepth_cli.networks.building import build_network
+    from maskdepth_cli.networks.config import read_config
     from maskdepth_cli.networks.unfilled import unfilled
 
     state, config = load_tensors(path)
@@ -60,16 +59,18 @@ def load_network(path: Path) -> RefinementNetwork:
             f"{path}: no network configuration in its header; it is no refinement weights file"
         )
     try:
-        described = RefinementConfig.from_dict(config)
+        described = read_config(config)
         with unfilled(shapes_only=True):  # the file's header may ask for more than the memory holds
-            expected = RefinementNetwork(described).state_dict()
+            expected = build_network(described).state_dict()
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit the network: {one_line(error)}") from error
     if problem := mismatch(expected, state):
         raise WeightsError(f"{path}: does not fit the network: {problem}")
     with unfilled():
-        network = RefinementNetwork(described)
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+        network = build_network(described)
+    network.load_state_dict(
+        {n: v.float() if v.is_floating_point() else v for n, v in state.items()}, assign=True
+    )
     return network
 
 

@@ -15,7 +15,7 @@ import torch
 from maskdepth_cli.commands import model_export
 from maskdepth_cli.commands.model_export import export_model
 from maskdepth_cli.errors import UsageError, WeightsError
-from maskdepth_cli.networks.config import RefinementConfig
+from maskdepth_cli.networks.config import read_config
 from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.weights.refinement import find_weights, load_refinement
 from maskdepth_cli.weights.tensors import load_tensors, save_tensors
@@ -28,7 +28,7 @@ SIZE = (96, 64)  # width, height
 def small(tmp_path_factory):
     """Return weights of the shipped network's form, small and without a layer that is still 0."""
     torch.manual_seed(0)
-    shipped = RefinementConfig.from_dict(load_tensors(find_weights("tiny"))[1])
+    shipped = read_config(load_tensors(find_weights("tiny"))[1])
     config = replace(
         shipped,
         embed_dims=(8, 16, 16, 16),

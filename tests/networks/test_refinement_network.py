@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maskdepth_cli.networks.completion import push_pull
-from maskdepth_cli.networks.config import SIZES, RefinementConfig
+from maskdepth_cli.networks.config import SIZES, read_config
 from maskdepth_cli.networks.refinement import RefinementNetwork
 
 
@@ -101,6 +101,6 @@ def test_base_has_the_papers_sizes():
 def test_configuration_survives_plain_data_and_refuses_unknown_names():
     config = replace(SIZES["small"], form="completion")
     data = {**config.__dict__, "embed_dims": list(config.embed_dims)}
-    assert RefinementConfig.from_dict(data) == config
+    assert read_config(data) == config
     with pytest.raises(TypeError, match="colour"):
-        RefinementConfig.from_dict({"colour": 3})
+        read_config({"colour": 3})
