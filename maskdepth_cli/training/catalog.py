@@ -14,6 +14,7 @@ from maskdepth_cli.datasets.samples import DepthDataset
 from maskdepth_cli.datasets.tartanair import V1, V2, open_all_tartanair
 from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.training.drawn_masks import DRAWINGS, DrawnMasks
 from maskdepth_cli.training.frame_sets import DatasetFrames, Frames, mixture
 from maskdepth_cli.training.mask_sets import Ade20k, CocoPanoptic, FrameRegions, MaskMixture, Masks
 from maskdepth_cli.training.masks import MaskFolder
@@ -34,7 +35,7 @@ MASK_FOLDERS: dict[str, frozenset[str]] = {
     "duts": frozenset(("duts-tr-mask", "duts-te-mask", "mask", "masks", "gt", "groundtruth")),
     "alpha": frozenset(("alpha", "alphas", "matte", "mattes", "mask", "pha", "gt")),
 }
-MASK_LAYOUTS = ("folder", "coco-panoptic", "ade20k", *MASK_FOLDERS, "instances")
+MASK_LAYOUTS = ("folder", "coco-panoptic", "ade20k", *MASK_FOLDERS, "instances", *DRAWINGS)
 
 
 def open_frames(sources: Sequence[FrameSource], folders: Sequence[Path], data: Path) -> Frames:
@@ -116,6 +117,8 @@ def _masks(source: MaskSource, data: Path, frames: Frames) -> Masks:
         if frames.labelled is None:
             raise UsageError(f"{frames.name}: no instance maps to take masks from")
         return FrameRegions(frames.labelled)
+    if source.layout in DRAWINGS:
+        return DrawnMasks(source.layout)
     root = _root(data, source)
     if source.layout == "folder":
         return MaskFolder([root], kind)

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from maskdepth_cli.networks.config import DEPTH_RANGE
-from maskdepth_cli.training.perturbation import gaussian_blur
+from maskdepth_cli.training.blurring import gaussian_blur
 from maskdepth_cli.training.samples import Batch
+
+OWN = 0.95  # a pixel of a paired sample is wholly one side's
 
 
 class Composite(NamedTuple):
@@ -17,7 +19,8 @@ class Composite(NamedTuple):
 
     rgb: Tensor
     depth: Tensor  # D'
-    mask: Tensor  # M, binary
+    mask: Tensor  # M
+    given: Tensor  # the mask that the network is given: M, or M with an edge that is off
     foreground: Tensor  # D1, the target of the M layer
     background: Tensor  # D2, the target of the 1-M layer
     known: Tensor  # 1 where the depth is known
@@ -34,7 +37,7 @@ def compose(batch: Batch) -> Composite:
     front_scale, back_scale, offset = batch["layering"][..., None, None, None].unbind(1)
     foreground = batch["depth"][:, 0] * front_scale + offset
     background = batch["depth"][:, 1] * back_scale
-    depth = torch.where(mask > 0.5, foreground, background)
+    depth = mask * foreground + (1 - mask) * background
     low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
     scale = DEPTH_RANGE / (high - low).clamp(min=1e-6)
     seam = gaussian_blur(mask, batch["seam"] / 2)
@@ -44,9 +47,10 @@ def compose(batch: Batch) -> Composite:
         rgb=seam * batch["rgb"][:, 0] + (1 - seam) * batch["rgb"][:, 1],
         depth=(depth - low) * scale,
         mask=mask,
+        given=batch["given"],
         foreground=(foreground - low) * scale,
         background=(background - low) * scale,
         known=torch.where(mask > 0.5, front_known, back_known),
-        foreground_known=torch.where(paired, mask, 1.0) * front_known,
-        background_known=torch.where(paired, 1 - mask, 1.0) * back_known,
+        foreground_known=torch.where(paired, (mask > OWN).float(), 1.0) * front_known,
+        background_known=torch.where(paired, (mask < 1 - OWN).float(), 1.0) * back_known,
     )

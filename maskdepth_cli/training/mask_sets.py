@@ -20,7 +20,7 @@ from maskdepth_cli.files.names import shown
 from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.memory import Remembered
 from maskdepth_cli.training.sources import draw_readable
-from maskdepth_cli.types import InstanceMap
+from maskdepth_cli.types import InstanceMap, Mask
 
 BinaryMask = NDArray[np.uint8]  # (H, W), 1 = inside
 # Of the square of an image's short side: what is smaller hardly ever fills enough of a crop.
@@ -33,8 +33,8 @@ class Masks(Protocol):
 
     kinds: frozenset[MaskKind]
 
-    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
-        """Draw a whole mask of a kind; None where the file that was drawn has none."""
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | Mask | None:
+        """Draw a whole mask of a kind, hard or soft; None where the file drawn has none."""
 
 
 class CocoPanoptic:
@@ -191,7 +191,7 @@ class MaskMixture:
             for kind in self.kinds
         }
 
-    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | None:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask | Mask | None:
         """Draw a set, then a mask."""
         parts, weights = zip(*self.by_kind[kind], strict=True)
         shares = np.array(weights) / sum(weights)

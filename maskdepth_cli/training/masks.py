@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.masks import read_mask
-from maskdepth_cli.training.mask_sets import BinaryMask
 from maskdepth_cli.training.memory import Remembered
 from maskdepth_cli.training.sources import draw_readable
+from maskdepth_cli.types import Mask
 
 MAX_HOLES = 8  # the largest ones of a mask
 MAX_HOLE_AREA = 0.25  # of the patch; a larger region is background, not a hole
@@ -22,7 +22,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 class MaskFolder:
-    """Every mask file below some folders; soft ones are cut at one half (paper: binary masks).
+    """Every mask file below some folders, soft as they are.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class MaskFolder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def draw(self, kind: MaskKind, rng: np.random.Generator) -> BinaryMask:
+    def draw(self, kind: MaskKind, rng: np.random.Generator) -> Mask:
         """Draw a mask."""
         return draw_readable(self.mask, len(self), rng)
 
-    def _read(self, index: int) -> BinaryMask:
-        return (read_mask(self.files[index]) > 0.5).astype(np.uint8)
+    def _read(self, index: int) -> Mask:
+        return read_mask(self.files[index])
 
 
 def find_holes(mask: NDArray[np.float32]) -> NDArray[np.uint8]:

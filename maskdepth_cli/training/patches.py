@@ -15,6 +15,7 @@ from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.masks import find_holes
 from maskdepth_cli.training.recipe import DataSettings
 from maskdepth_cli.training.sources import TrainingFrame
+from maskdepth_cli.types import Mask
 
 ATTEMPTS = 100  # redraws of what does not fit
 CROP = (0.5, 1.0)  # side of a mask's crop, of the mask's short side
@@ -89,7 +90,7 @@ def draw_masked_patch(
 
 
 def draw_mask(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw a crop of a mask that covers an allowed area, (S, S) binary.
+    """Draw a crop of a mask that covers an allowed area, (S, S), binary or as soft as it is.
 
     By the paper's shares of kinds; what no set has is drawn as an object. Where a mask with holes
     is wanted, and none turns up, it is one without.
@@ -119,12 +120,15 @@ def draw_mask(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDA
 
 
 def _mask_crop(
-    mask: NDArray[np.uint8], data: DataSettings, rng: np.random.Generator
-) -> NDArray[np.float32]:
+    mask: NDArray[np.uint8] | Mask, data: DataSettings, rng: np.random.Generator
+) -> Mask:
     height, width = mask.shape
     side = max(round(min(height, width) * rng.uniform(*CROP)), 2)
     top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
     crop = mask[top : top + side, left : left + side].astype(np.float32)
+    if not data.soft_masks:
+        crop = (crop > 0.5).astype(np.float32)
     size = (data.patch, data.patch)
     area = cv2.INTER_AREA if side > data.patch else cv2.INTER_LINEAR
-    return (cv2.resize(crop, size, interpolation=area) > 0.5).astype(np.float32)
+    resized = cv2.resize(crop, size, interpolation=area)
+    return resized if data.soft_masks else (resized > 0.5).astype(np.float32)

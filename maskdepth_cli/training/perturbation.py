@@ -8,21 +8,21 @@ from torch.nn import functional
 
 from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.networks.layers import lowest_around
+from maskdepth_cli.training.blurring import gaussian_blur
+from maskdepth_cli.training.composition import Composite
+from maskdepth_cli.training.hard_perturbation import err_hard
 from maskdepth_cli.training.samples import Batch
 
 HOLE_FEATHER = 1.5  # sigma in pixels of a filled hole's rim
 
 
-def perturb(depth: Tensor, mask: Tensor, batch: Batch) -> Tensor:
-    """Spoil inverse depth as SIDE networks do, by the numbers drawn with each sample.
-
-    In this order: smooth displacement of the edges, grey dilation and erosion, Gaussian blur,
-    human hole perturbation, down-up sampling, low-frequency multiplicative noise.
+def spoil(composite: Composite, batch: Batch) -> Tensor:
+    """Spoil a composite's depth: softly or by hard decisions, as was drawn for each sample.
 
     Parameters
     ----------
-    depth, mask : Tensor
-        (B, 1, H, W) inverse depth in [0, 10] and the binary mask.
+    composite : Composite
+        Depth in [0, 10], its layers and the mask.
     batch : Batch
         The samples' drawn parameters.
 
@@ -31,39 +31,60 @@ def perturb(depth: Tensor, mask: Tensor, batch: Batch) -> Tensor:
     Tensor
         (B, 1, H, W), in [0, 10] up to the noise's 5%.
     """
-    noise = functional.interpolate(
-        batch["noise"], size=depth.shape[-2:], mode="bicubic", align_corners=False
-    ).clamp(-1, 1)
+    spoilt = composite.depth.clone()
+    hard = batch["hard"]
+    if not hard.all():
+        soft = Batch({name: tensor[~hard] for name, tensor in batch.tensors.items()})
+        spoilt[~hard] = perturb(composite.depth[~hard], composite.mask[~hard], soft)
+    if hard.any():
+        part = Batch({name: tensor[hard] for name, tensor in batch.tensors.items()})
+        fields = functional.interpolate(
+            part["fields"].float(), size=spoilt.shape[-2:], mode="bicubic", align_corners=False
+        ).clamp(0, 1)
+        maps = (composite.depth, composite.foreground, composite.background, composite.mask)
+        erred = err_hard(*(layer[hard] for layer in maps), fields, part["numbers"])
+        spoilt[hard] = _drift(erred.clamp(0, DEPTH_RANGE), part)
+    return spoilt
+
+
+def perturb(depth: Tensor, mask: Tensor, batch: Batch) -> Tensor:
+    """Spoil inverse depth as older SIDE networks do, by the numbers drawn with each sample.
+
+    In this order: smooth displacement of the edges, grey dilation and erosion, Gaussian blur,
+    human hole perturbation, down-up sampling, low-frequency multiplicative noise.
+
+    Parameters
+    ----------
+    depth, mask : Tensor
+        (B, 1, H, W) inverse depth in [0, 10] and the mask.
+    batch : Batch
+        The samples' drawn parameters.
+
+    Returns
+    -------
+    Tensor
+        (B, 1, H, W), in [0, 10] up to the noise's 5%.
+    """
+    noise = _noise(batch, depth)
     spoilt = _displace(depth, noise[:, :2] * batch["elastic"].view(-1, 1, 1, 1).float())
     morphed = _morphology(spoilt, batch)
     spoilt = torch.where(batch["partial"].view(-1, 1, 1, 1) & (noise[:, 2:3] < 0), spoilt, morphed)
     spoilt = gaussian_blur(spoilt, batch["blur"])
     spoilt = fill_holes(spoilt, mask, batch["holes"], batch["hole_blend"])
-    spoilt = _resample(spoilt, batch["resample"])
-    return spoilt * (1 + noise[:, 3:4] * batch["drift"].view(-1, 1, 1, 1).float())
+    return _drift(_resample(spoilt, batch["resample"]), batch)
 
 
-def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each item by its own sigma; 0 leaves it.
+def _drift(depth: Tensor, batch: Batch) -> Tensor:
+    share = batch["drift"].view(-1, 1, 1, 1).float()
+    return depth * (1 + _noise(batch, depth)[:, 3:4] * share)
 
-    Parameters
-    ----------
-    x : Tensor
-        (B, 1, H, W).
-    sigma : Tensor
-        (B,) in pixels.
-    """
-    sigma = sigma.to(x.dtype)
-    radius = max(int(torch.ceil(3 * sigma.max())), 1)
-    offsets = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]) ** 2)
-    kernel = kernel / kernel.sum(1, keepdim=True)  # (B, K)
-    items = x.shape[0]
-    blurred = functional.pad(x, (radius, radius, radius, radius), mode="replicate")
-    blurred = blurred.view(1, items, *blurred.shape[-2:])
-    blurred = functional.conv2d(blurred, kernel.view(items, 1, 1, -1), groups=items)
-    blurred = functional.conv2d(blurred, kernel.view(items, 1, -1, 1), groups=items)
-    return blurred.view_as(x)
+
+def _noise(batch: Batch, like: Tensor) -> Tensor:
+    """Noise of the samples, (B, 4, H, W) in [-1, 1]: displacement x, y, partial mask, drift."""
+    noise = batch["noise"]
+    return functional.interpolate(
+        noise, size=like.shape[-2:], mode="bicubic", align_corners=False
+    ).clamp(-1, 1)
 
 
 def fill_holes(depth: Tensor, mask: Tensor, holes: Tensor, blend: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from maskdepth_cli.choices import DepthKind, MaskKind, Schedule
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.networks.config import SIZES, RefinementConfig
+from maskdepth_cli.networks.config import SIZES, NetworkConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,6 +39,12 @@ class DataSettings:
     affine_scale: tuple[float, float] = (0.3, 1.0)
     gap: float = 0.3  # largest gap between the layers, of one patch's range
     window: tuple[float, float] = (1.0, 1.0)  # share of [0, 10] that a patch's depth spans
+    around_share: float = 0.0  # M layer placed by what is around the mask, see `layering`
+    relief_share: float = 0.0  # smooth reliefs in the place of a frame's depth for the M layer
+    recolour_share: float = 0.0  # M layers with drawn colours
+    soft_masks: bool = False  # as soft as they are; the paper's are binary
+    wrong_share: float = 0.0  # masks given with an edge that is off by up to some 3 pixels
+    turned_share: float = 0.0  # M and 1-M exchanged
     seam: float = 2.0  # widest feathering of the RGB seam in pixels
     jpeg_share: float = 0.3
     gray_share: float = 0.1
@@ -49,6 +55,7 @@ class DataSettings:
 class PerturbationSettings:
     """How the composite's depth is spoilt (paper Fig. 3; spec section 3). Pixels at a 320 patch."""
 
+    hard_share: float = 0.0  # by hard decisions, as modern networks; what follows is for the rest
     morphology_share: float = 1.0
     kernel: tuple[int, int] = (3, 5)
     large_kernel_share: float = 0.3  # lost thin structures
@@ -78,6 +85,21 @@ class LossSettings:
     hidden: float = 1.0  # weight of a layer's target outside its own region, where it is a guess
     harm: float = 0.0  # extra weight of an error that exceeds the given depth's
     harm_margin: float = 0.1  # by more than this, of [0, 10]
+
+
+@dataclass(frozen=True)
+class TrustSettings:
+    """Weights of the loss of a `TrustNetwork`, in stage 2; depth in units of the range."""
+
+    composite: float = 8.0  # L1 of the composite
+    harm: float = 8.0  # what its error exceeds the given depth's by
+    harm_margin: float = 0.01  # beyond this
+    layers: float = 4.0  # L1 of both layers
+    trust: float = 1.0  # cross-entropy of the trust
+    tolerance: float = 0.03  # error of the given depth at which its trust falls to 1/e
+    edges: float = 0.15  # cross-entropy of the corrected mask
+    near: int = 16  # pixels from the mask's boundary within which pixels count five times
+    edge_reach: int = 6  # pixels from the given mask's boundary that may be corrected
 
 
 @dataclass(frozen=True)
@@ -131,10 +153,11 @@ class Recipe:
 
     frames: tuple[FrameSource, ...] = ()
     masks: tuple[MaskSource, ...] = ()
-    network: RefinementConfig = SIZES["base"]
+    network: NetworkConfig = SIZES["base"]
     data: DataSettings = field(default_factory=DataSettings)
     perturbation: PerturbationSettings = field(default_factory=PerturbationSettings)
     loss: LossSettings = field(default_factory=LossSettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
     stage1: TrainSettings = field(default_factory=TrainSettings)
     stage2: TrainSettings = field(default_factory=TrainSettings)
 
@@ -142,7 +165,7 @@ class Recipe:
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe; what it leaves out has the paper's value.
 
-    ``[network]`` takes ``size`` and any field of `RefinementConfig`; ``[data]``,
+    ``[network]`` takes ``size`` and any field of its configuration; ``[data]``,
     ``[perturbation]``, ``[loss]``, ``[stage1]`` and ``[stage2]`` the fields of their dataclasses,
     and so do any number of ``[[frames]]`` and ``[[masks]]``.
 

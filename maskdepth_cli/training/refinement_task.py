@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from maskdepth_cli.networks.config import DEPTH_RANGE
-from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.networks.config import DEPTH_RANGE, TrustConfig
 from maskdepth_cli.training.composition import Composite, compose
 from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.losses import boundary_weight, harm_loss, refinement_loss
 from maskdepth_cli.training.mask_sets import Masks
-from maskdepth_cli.training.perturbation import perturb
+from maskdepth_cli.training.perturbation import spoil
 from maskdepth_cli.training.recipe import Recipe
 from maskdepth_cli.training.samples import Batch, TrainingSample, collate, draw_sample
+from maskdepth_cli.training.trust_loss import trust_loss
 from maskdepth_cli.weights.tensors import save_tensors
 
 
@@ -32,7 +32,7 @@ class RefinementTask:
         1 or 2.
     frames : Frames
         RGB-D frames to composite.
-    network : RefinementNetwork
+    network : nn.Module
         What is trained; of the recipe's configuration.
     masks : Masks, optional
         Masks of the composites; without, regions of the frames.
@@ -45,7 +45,7 @@ class RefinementTask:
         recipe: Recipe,
         stage: int,
         frames: Frames,
-        network: RefinementNetwork,
+        network: nn.Module,
         masks: Masks | None = None,
         validation: Callable[[nn.Module], Mapping[str, float]] | None = None,
     ) -> None:
@@ -70,6 +70,8 @@ class RefinementTask:
             return self._composite_loss(network, depth, composite)
         if self.stage == 1:
             return self._completion_loss(network, composite, batch)
+        if isinstance(self.recipe.network, TrustConfig):
+            return trust_loss(network, depth, composite, self.recipe.trust)
         return self._layered_loss(network, depth, composite)
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Composite]:
@@ -150,7 +152,7 @@ def _spoil(composite: Composite, batch: Batch) -> tuple[Tensor, Composite]:
     perturbed = torch.where(
         batch["predicted"].view(-1, 1, 1, 1),
         DEPTH_RANGE * batch["initial"],
-        perturb(composite.depth, composite.mask, batch),
+        spoil(composite, batch),
     )
     low, high = (f(perturbed, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
     scale, offset = (DEPTH_RANGE * batch["window"]).view(-1, 2, 1, 1, 1).unbind(1)

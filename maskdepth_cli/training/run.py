@@ -16,7 +16,7 @@ from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.evaluation.initial_depth import DepthMaps
 from maskdepth_cli.evaluation.scoring import evaluate_method
-from maskdepth_cli.networks.refinement import RefinementNetwork
+from maskdepth_cli.networks.building import build_network
 from maskdepth_cli.side.lite import LiteNetwork
 from maskdepth_cli.training.batches import Task
 from maskdepth_cli.training.catalog import open_frames, open_masks
@@ -112,9 +112,9 @@ def _run(
         return trainer.run(report)
 
 
-def _network(recipe: Recipe, start: Path | None) -> RefinementNetwork:
+def _network(recipe: Recipe, start: Path | None) -> nn.Module:
     if start is None:
-        return RefinementNetwork(recipe.network)
+        return build_network(recipe.network)
     network = load_network(start)
     if network.config != recipe.network:
         here, there = asdict(recipe.network), asdict(network.config)

@@ -18,10 +18,12 @@ from torch import Tensor
 
 from maskdepth_cli.methods.fills import fill_nearest
 from maskdepth_cli.training.frame_sets import Frames
+from maskdepth_cli.training.hard_perturbation import NUMBERS
 from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.masks import MAX_HOLES, find_holes
 from maskdepth_cli.training.patches import draw_mask, draw_masked_patch, draw_patch
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
+from maskdepth_cli.training.variety import draw_fields, stand_before, vary_front, wrong_edge
 from maskdepth_cli.types import InverseDepth
 
 NOISE_GRID = 8  # side of the low-frequency noise grids
@@ -34,7 +36,8 @@ class TrainingSample:
     rgb: NDArray[np.float32]  # (2, 3, S, S): of the M layer and of the 1-M layer
     depth: NDArray[np.float32]  # (2, 1, S, S) inverse depth scaled to [0, 1], gaps filled
     known: NDArray[np.bool_]  # (2, 1, S, S) where it is no gap
-    mask: NDArray[np.float32]  # (1, S, S) binary
+    mask: NDArray[np.float32]  # (1, S, S), binary unless the recipe wants soft ones
+    given: NDArray[np.float32]  # (1, S, S) the mask that the network is given
     holes: NDArray[np.uint8]  # (1, S, S) 0 = none, else 1 + index into hole_blend
     initial: NDArray[np.float32]  # (1, S, S) a SIDE network's depth, in units of ``depth``
     predicted: bool  # ``initial`` is the spoilt depth
@@ -44,13 +47,16 @@ class TrainingSample:
     seam: float  # feathering of the RGB seam, pixels
     kernels: NDArray[np.int64]  # (2,) dilation and erosion, odd; 1 = none
     erode_first: bool
-    partial: bool  # morphology only where the second noise is positive
+    partial: bool  # morphology only where the third noise is positive
     blur: float  # sigma in pixels
     hole_blend: NDArray[np.float32]  # (MAX_HOLES,) 0 = mean inside, 1 = mean around, NaN = left
     resample: float  # factor, 1 = none
     elastic: float  # pixels
     drift: float  # share
     noise: NDArray[np.float32]  # (4, G, G) in [-1, 1]: displacement x, y, partial mask, drift
+    hard: bool  # perturbed by hard decisions
+    fields: NDArray[np.float16]  # of these, see `err_hard`
+    numbers: NDArray[np.float32]  # likewise
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,9 @@ def draw_sample(
         mask = draw_mask(masks, data, rng) if masks else draw_masked_patch(frames, data, rng)[1]
         if rng.random() < 0.5:
             mask = np.ascontiguousarray(mask[:, ::-1])
+    more = np.random.default_rng((seed, index, 1))  # what older recipes do not draw
+    if not paired:
+        front = vary_front(front, data, more)
     initial = front.initial if paired and rng.random() < data.predicted_share else None
     if initial is not None and not np.isfinite(initial).all():
         initial = None
@@ -121,19 +130,32 @@ def draw_sample(
     front, back = (replace(frame, depth=_filled(frame.depth)) for frame in (front, back))
     rgb = [_augment(front.rgb, data, rng)]
     rgb.append(rgb[0] if paired else _augment(back.rgb, data, rng))
+    depths = [_unit(frame.depth, frame.depth)[None] for frame in (front, back)]
+    layering = _layering(data, rng, paired)
+    if not paired and more.random() < data.around_share:
+        layering = stand_before((depths[0][0], depths[1][0]), mask, more)
+    given = wrong_edge(mask, more) if more.random() < data.wrong_share else mask
+    order = slice(None)
+    if more.random() < data.turned_share:
+        mask, given, order = 1 - mask, 1 - given, slice(None, None, -1)
+        layering = layering[[1, 0, 2]] * np.array([1, 1, -1], np.float32)
     return TrainingSample(
-        rgb=np.stack(rgb),
-        depth=np.stack([_unit(frame.depth, frame.depth)[None] for frame in (front, back)]),
-        known=known,
+        rgb=np.stack(rgb[order]),
+        depth=np.stack(depths[order]),
+        known=known[order],
         mask=mask[None],
+        given=given[None],
         holes=find_holes(mask)[None],
         initial=_unit(front.depth if initial is None else initial, front.depth)[None],
         predicted=initial is not None,
         paired=paired,
-        layering=_layering(data, rng, paired),
+        layering=layering,
         window=_window(data, rng),
         seam=0.0 if paired else float(rng.uniform(0, data.seam)),
         **_draw_perturbation(perturbation, rng, size),
+        hard=bool(more.random() < perturbation.hard_share),
+        fields=draw_fields(more),
+        numbers=more.uniform(0, 1, NUMBERS).astype(np.float32),
     )
 
 

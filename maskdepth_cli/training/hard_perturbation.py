@@ -1,0 +1,163 @@
+"""How modern SIDE networks err: by hard decisions, and right to a pixel along plain borders.
+
+The shares below are fitted to how DPT-Large was measured to err on photos with accurate masks:
+holes of the mask narrower than about 8 pixels of a map 384 wide are filled whole, parts thinner
+than 5 are lost, hair becomes a hull that reaches beyond its outermost strands, and all else stands
+where it should. Lengths are in pixels of such a map, times each item's scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maskdepth_cli.training.blurring import gaussian_blur
+
+FIELDS = 5  # smooth random fields of a sample, uniform in [0, 1]
+NUMBERS = 11  # uniform random numbers of a sample
+SCALE = (0.5, 1.8)  # pixels for one of the measured maps
+RADII = (1, 2, 3, 4, 6, 8, 11, 15)  # of closings, pixels
+# Share of places whose radius lies below: of what is filled, and of what is lost.
+FILLED = (
+    *((0.0, 2.4), (0.03, 3.4), (0.06, 4.4), (0.1, 5.4), (0.24, 6.0)),
+    *((0.44, 7.5), (0.72, 9.5), (0.86, 13.0), (1.0, 17.0)),
+)
+LOST = (
+    *((0.0, 0.0), (0.12, 0.7), (0.2, 1.0), (0.35, 1.8)),
+    *((0.5, 2.3), (0.72, 3.3), (0.9, 5.5), (1.0, 7.5)),
+)
+FREE_SHARE = 0.25  # samples with anything between nothing and all filled and lost
+WHOLE_SHARE = 0.55  # samples whose decisions are whole; others are partial in places
+OUTWARDS = 0.15  # mean shift of borders
+SHIFT = 0.4  # its largest deviation
+BLUR = (0.3, 0.7)  # sigma across plain borders
+HAIR = (0.08, 0.23)  # share of what a closing and an opening tell apart: none, and hair for sure
+
+
+def err_hard(
+    depth: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    mask: Tensor,
+    fields: Tensor,
+    numbers: Tensor,
+) -> Tensor:
+    """Spoil a composite's depth as modern SIDE networks do.
+
+    Parameters
+    ----------
+    depth, foreground, background : Tensor
+        (B, 1, H, W) the composite and its layers; equal where the layers are not known.
+    mask : Tensor
+        (B, 1, H, W) in [0, 1].
+    fields : Tensor
+        (B, FIELDS, H, W) smooth, in [0, 1]: hull, filled, lost, and how wholly either.
+    numbers : Tensor
+        (B, NUMBERS) in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (B, 1, H, W), within the range of the composite and its layers.
+    """
+    drawn = [number.view(-1, 1, 1, 1) for number in numbers.unbind(1)]
+    low, high = SCALE
+    scale = low * (high / low) ** drawn[0]
+    spoilt = _hull(depth, foreground, background, mask, fields[:, :1], scale, drawn[1:3])
+    free = drawn[3] < FREE_SHARE
+    filled, lost = (
+        _quantile(torch.where(free, (field + 2 * number - 1).clamp(0, 1), field), table) * scale
+        for field, number, table in (
+            (fields[:, 1:2], drawn[4], FILLED),
+            (fields[:, 2:3], drawn[5], LOST),
+        )
+    )
+    fill, lose = (
+        torch.where(
+            number < WHOLE_SHARE,
+            torch.ones_like(field),
+            (4 * (field - 0.5) + 0.4 + 0.6 * number).clamp(0.15, 1),
+        )
+        for field, number in ((fields[:, 3:4], drawn[6]), (fields[:, 4:5], drawn[7]))
+    )
+    first = drawn[8] < 0.5
+    spoilt = torch.where(first, close(spoilt, filled, fill), -close(-spoilt, lost, lose))
+    spoilt = torch.where(first, -close(-spoilt, lost, lose), close(spoilt, filled, fill))
+    shift = (OUTWARDS + 2 * SHIFT * (drawn[9] - 0.5)) * scale
+    spoilt = torch.lerp(spoilt, _grown(spoilt, 1), shift.clamp(0, 1))
+    spoilt = torch.lerp(spoilt, -_grown(-spoilt, 1), (-shift).clamp(0, 1))
+    sigma = scale * (BLUR[0] + (BLUR[1] - BLUR[0]) * drawn[10])
+    return gaussian_blur(spoilt, sigma.flatten())
+
+
+def close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
+    """Grey closing by octagons of a radius that changes from place to place.
+
+    Parameters
+    ----------
+    depth : Tensor
+        (B, 1, H, W).
+    radius : Tensor
+        (B, 1, H, W) in pixels: the largest of `RADII` up to it is taken, none below 1.
+    share : Tensor
+        (B, 1, H, W) in [0, 1], of the closing in the result.
+    """
+    items = zip(depth.split(1), radius.split(1), share.split(1), strict=True)
+    return torch.cat([_close(*item) for item in items])  # an item stays in the cache
+
+
+def _close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
+    closed = grown = depth
+    largest, done = float(radius.max()), 0
+    for size in RADII:
+        if size > largest:
+            break
+        for step in range(done, size):
+            grown = _grown(grown, step)
+        done, shrunk = size, -grown
+        for step in range(size):
+            shrunk = _grown(shrunk, step)
+        closed = torch.where(radius >= size, -shrunk, closed)
+    return torch.lerp(depth, closed, share)
+
+
+def _hull(
+    depth: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    mask: Tensor,
+    field: Tensor,
+    scale: Tensor,
+    drawn: list[Tensor],
+) -> Tensor:
+    """Turn hair, and all that is as fine, into a hull around it."""
+    radius, all_of_it = 4 * scale * torch.ones_like(mask), torch.ones_like(mask)
+    fine = close(mask, radius, all_of_it) + close(-mask, radius, all_of_it)
+    fine = gaussian_blur(fine, 3 * scale.flatten())
+    hair = ((fine - HAIR[0]) / (HAIR[1] - HAIR[0])).clamp(0, 1)
+    cover = gaussian_blur(mask, (scale * (1 + 3 * drawn[0])).flatten())
+    threshold = 0.52 - hair * (0.55 * drawn[1] - 0.5 * (field - 0.5))
+    hull = (8 * (cover - threshold) + 0.5).clamp(0, 1)
+    return torch.lerp(depth, torch.lerp(background, foreground, hull), (1.5 * hair).clamp(max=1))
+
+
+def _quantile(share: Tensor, table: tuple[tuple[float, float], ...]) -> Tensor:
+    """Value below which a share lies, by straight lines between the rows of a table."""
+    shares, values = torch.tensor(table, device=share.device).T.contiguous()
+    index = torch.searchsorted(shares, share.contiguous(), right=True).clamp(1, len(table) - 1)
+    below, above = shares[index - 1], shares[index]
+    return torch.lerp(values[index - 1], values[index], (share - below) / (above - below))
+
+
+def _grown(depth: Tensor, step: int) -> Tensor:
+    """Maximum with the neighbours: of a square and a cross in turn, which makes octagons."""
+    across = _grown_along(depth, 3)
+    return _grown_along(across, 2) if step % 2 else torch.maximum(across, _grown_along(depth, 2))
+
+
+def _grown_along(x: Tensor, axis: int) -> Tensor:
+    result, length = x.clone(), x.shape[axis] - 1
+    for here, there in ((0, 1), (1, 0)):
+        part = result.narrow(axis, here, length)
+        torch.maximum(part, x.narrow(axis, there, length), out=part)
+    return result
