@@ -20,7 +20,6 @@ SMALLEST_GAP = 0.02  # between both layers, of the range
 CUES = 6  # channels beside depth, mask and colours
 GAIN = 3.0  # of the head's outputs: they start small
 TRUST_PRIOR = 1.0  # logit of trust before training
-EDGE_PRIOR = 4.0  # logit of the mask: + where it is 1, - where it is 0
 LEAST = 1e-6  # weight below which a cell has no value of its own
 LEAST_RIDGE = 0.05  # squared cells
 RESIDUAL = 0.3  # of the range for an output of 1
@@ -32,7 +31,6 @@ class LayerParts(NamedTuple):
 
     layer: Tensor  # inverse depth in [0, 10]
     trust: Tensor  # logit: the given depth is right for this layer
-    edge: Tensor  # logit: the pixel belongs to the layer, whatever the mask says
 
 
 class TrustNetwork(nn.Module):
@@ -44,7 +42,7 @@ class TrustNetwork(nn.Module):
     trusted inside the layer, and puts every pixel into bins of what belongs together. The layer is
     completed within each bin from the trusted pixels by planes (`complete_planes`); a pixel takes
     the mean of the bins it asks for, and a second, small U-Net at quarter size adds what is still
-    missing. A third output corrects the mask's edge.
+    missing.
 
     Parameters
     ----------
@@ -60,8 +58,8 @@ class TrustNetwork(nn.Module):
         self.config = config
         widths, bins = config.widths, config.bins
         self.body = _UNet(5 * 4 + CUES, widths, config.blocks)
-        # Trust and edge of 2x2 pixels, weight as a source, bins that give and bins that are asked.
-        self.head = nn.Conv2d(widths[0], 4 + 4 + 1 + 2 * bins, 1)
+        # Trust of 2x2 pixels, their weight as a source, bins that give and bins that are asked.
+        self.head = nn.Conv2d(widths[0], 4 + 1 + 2 * bins, 1)
         self.revision = _UNet(
             widths[0] + REVISION_CUES, config.revision_widths, (1,) * len(config.revision_widths)
         )
@@ -98,7 +96,7 @@ class TrustNetwork(nn.Module):
         rgb : Tensor
             (B, 3, H, W) in [0, 1]. Any size: padded to multiples of 32 inside.
         parts : bool
-            Also give what the layer was made from, and the corrected edge.
+            Also give the trust that the layer was made with.
 
         Returns
         -------
@@ -108,9 +106,9 @@ class TrustNetwork(nn.Module):
         height, width = depth.shape[-2:]
         padded = pad_to_stride(torch.cat([depth / DEPTH_RANGE, mask, rgb], dim=1).float())
         found = self._parts(padded[:, :1], padded[:, 1:2], padded[:, 2:])
-        layer, trust, edge = (part[..., :height, :width] for part in found)
+        layer, trust = (part[..., :height, :width] for part in found)
         layer = layer * DEPTH_RANGE
-        return LayerParts(layer, trust, edge) if parts else layer
+        return LayerParts(layer, trust) if parts else layer
 
     def _parts(self, depth: Tensor, mask: Tensor, rgb: Tensor) -> LayerParts:
         """Predict at sizes that are multiples of 32, depth in [0, 1]."""
@@ -121,9 +119,8 @@ class TrustNetwork(nn.Module):
         features = self.body(shown.contiguous(memory_format=torch.channels_last))
         bins = self.config.bins
         heads = GAIN * self.head(features).float()
-        trust, edge, source, giving, asking = heads.split([4, 4, 1, bins, bins], dim=1)
+        trust, source, giving, asking = heads.split([4, 1, bins, bins], dim=1)
         trust = functional.pixel_shuffle(trust, 2) + TRUST_PRIOR
-        edge = functional.pixel_shuffle(edge, 2) + EDGE_PRIOR * (2 * mask - 1)
         source = functional.interpolate(source, scale_factor=2.0, mode="nearest")
         weight = mask * torch.sigmoid(trust + source)
         filled, close, known, spread = self._filled(depth, weight, giving.softmax(dim=1), asking)
@@ -132,9 +129,7 @@ class TrustNetwork(nn.Module):
         joined = torch.cat([features, torch.cat(seen, dim=1).to(features.dtype)], dim=1)
         residual = self.residual(self.revision(functional.avg_pool2d(joined, 2))).float()
         filled = filled + RESIDUAL * _enlarged(residual)
-        return LayerParts(
-            torch.lerp(_enlarged(filled), depth, mask * torch.sigmoid(trust)), trust, edge
-        )
+        return LayerParts(torch.lerp(_enlarged(filled), depth, mask * torch.sigmoid(trust)), trust)
 
     def _filled(
         self, depth: Tensor, weight: Tensor, giving: Tensor, asking: Tensor

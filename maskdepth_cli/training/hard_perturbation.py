@@ -14,7 +14,7 @@ from torch import Tensor
 from maskdepth_cli.training.blurring import gaussian_blur
 
 FIELDS = 5  # smooth random fields of a sample, uniform in [0, 1]
-NUMBERS = 11  # uniform random numbers of a sample
+NUMBERS = 13  # uniform random numbers of a sample
 SCALE = (0.5, 1.8)  # pixels for one of the measured maps
 RADII = (1, 2, 3, 4, 6, 8, 11, 15)  # of closings, pixels
 # Share of places whose radius lies below: of what is filled, and of what is lost.
@@ -27,7 +27,10 @@ LOST = (
     *((0.5, 2.3), (0.72, 3.3), (0.9, 5.5), (1.0, 7.5)),
 )
 FREE_SHARE = 0.25  # samples with anything between nothing and all filled and lost
-WHOLE_SHARE = 0.55  # samples whose decisions are whole; others are partial in places
+WHOLE_SHARE = 0.5  # samples whose decisions are whole; others are partial in places
+HULL_WHOLE_SHARE = 0.65
+LEAST_LEVEL = 0.25
+STEEPNESS = (1.8, 8.0)  # of a hull's rim, against the share that its things cover
 OUTWARDS = 0.15  # mean shift of borders
 SHIFT = 0.4  # its largest deviation
 BLUR = (0.3, 0.7)  # sigma across plain borders
@@ -63,7 +66,10 @@ def err_hard(
     drawn = [number.view(-1, 1, 1, 1) for number in numbers.unbind(1)]
     low, high = SCALE
     scale = low * (high / low) ** drawn[0]
-    spoilt = _hull(depth, foreground, background, mask, fields[:, :1], scale, drawn[1:3])
+    hull = _hull(mask, fields[:, :1], scale, drawn[1:3], drawn[11])
+    hull = hull * _level(fields[:, 3:4], drawn[12], HULL_WHOLE_SHARE)
+    hair = _hair(mask, scale)
+    spoilt = torch.lerp(depth, torch.lerp(background, foreground, hull), (1.5 * hair).clamp(max=1))
     free = drawn[3] < FREE_SHARE
     filled, lost = (
         _quantile(torch.where(free, (field + 2 * number - 1).clamp(0, 1), field), table) * scale
@@ -73,16 +79,19 @@ def err_hard(
         )
     )
     fill, lose = (
-        torch.where(
-            number < WHOLE_SHARE,
-            torch.ones_like(field),
-            (4 * (field - 0.5) + 0.4 + 0.6 * number).clamp(0.15, 1),
-        )
-        for field, number in ((fields[:, 3:4], drawn[6]), (fields[:, 4:5], drawn[7]))
+        _level(fields[:, 3:4], drawn[6], WHOLE_SHARE),
+        _level(fields[:, 4:5], drawn[7], WHOLE_SHARE),
     )
-    first = drawn[8] < 0.5
-    spoilt = torch.where(first, close(spoilt, filled, fill), -close(-spoilt, lost, lose))
-    spoilt = torch.where(first, -close(-spoilt, lost, lose), close(spoilt, filled, fill))
+    fills_first = drawn[8] < 0.5
+    sign = torch.where(fills_first, 1.0, -1.0)
+    both = ((filled, fill), (lost, lose))
+    for (here, how), (there, otherwise) in (both, both[::-1]):
+        radius, share = (
+            torch.where(fills_first, here, there),
+            torch.where(fills_first, how, otherwise),
+        )
+        spoilt = sign * close(sign * spoilt, radius, share)
+        sign = -sign
     shift = (OUTWARDS + 2 * SHIFT * (drawn[9] - 0.5)) * scale
     spoilt = torch.lerp(spoilt, _grown(spoilt, 1), shift.clamp(0, 1))
     spoilt = torch.lerp(spoilt, -_grown(-spoilt, 1), (-shift).clamp(0, 1))
@@ -121,24 +130,28 @@ def _close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
     return torch.lerp(depth, closed, share)
 
 
-def _hull(
-    depth: Tensor,
-    foreground: Tensor,
-    background: Tensor,
-    mask: Tensor,
-    field: Tensor,
-    scale: Tensor,
-    drawn: list[Tensor],
-) -> Tensor:
-    """Turn hair, and all that is as fine, into a hull around it."""
+def _hair(mask: Tensor, scale: Tensor) -> Tensor:
+    """Tell hair, and all that is as fine: what a closing and an opening of the mask tell apart."""
     radius, all_of_it = 4 * scale * torch.ones_like(mask), torch.ones_like(mask)
     fine = close(mask, radius, all_of_it) + close(-mask, radius, all_of_it)
     fine = gaussian_blur(fine, 3 * scale.flatten())
-    hair = ((fine - HAIR[0]) / (HAIR[1] - HAIR[0])).clamp(0, 1)
+    return ((fine - HAIR[0]) / (HAIR[1] - HAIR[0])).clamp(0, 1)
+
+
+def _hull(
+    mask: Tensor, field: Tensor, scale: Tensor, drawn: list[Tensor], steepness: Tensor
+) -> Tensor:
+    """Share of the foreground in a hull around fine things, which goes on beyond their ends."""
     cover = gaussian_blur(mask, (scale * (1 + 3 * drawn[0])).flatten())
-    threshold = 0.52 - hair * (0.55 * drawn[1] - 0.5 * (field - 0.5))
-    hull = (8 * (cover - threshold) + 0.5).clamp(0, 1)
-    return torch.lerp(depth, torch.lerp(background, foreground, hull), (1.5 * hair).clamp(max=1))
+    threshold = 0.52 - 0.55 * drawn[1] + 0.5 * (field - 0.5)
+    low, high = STEEPNESS
+    return (low * (high / low) ** steepness * (cover - threshold) + 0.5).clamp(0, 1)
+
+
+def _level(field: Tensor, drawn: Tensor, whole: float) -> Tensor:
+    """How wholly it is decided: 1 in a share of the samples, less in places of the others."""
+    partial = (4 * (field - 0.5) + 0.4 + 0.5 * drawn).clamp(LEAST_LEVEL, 1)
+    return torch.where(drawn < whole, torch.ones_like(field), partial)
 
 
 def _quantile(share: Tensor, table: tuple[tuple[float, float], ...]) -> Tensor:

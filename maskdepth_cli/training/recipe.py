@@ -97,9 +97,7 @@ class TrustSettings:
     layers: float = 4.0  # L1 of both layers
     trust: float = 1.0  # cross-entropy of the trust
     tolerance: float = 0.03  # error of the given depth at which its trust falls to 1/e
-    edges: float = 0.15  # cross-entropy of the corrected mask
     near: int = 16  # pixels from the mask's boundary within which pixels count five times
-    edge_reach: int = 6  # pixels from the given mask's boundary that may be corrected
 
 
 @dataclass(frozen=True)

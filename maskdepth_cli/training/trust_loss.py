@@ -15,7 +15,7 @@ from maskdepth_cli.training.composition import Composite
 from maskdepth_cli.training.recipe import TrustSettings
 
 FAR_WEIGHT = 0.25  # of pixels away from the mask's boundary, beside 1 more near it
-TRUST_WEIGHTS = (0.15, 1.0, 4.0)  # anywhere, near the boundary, where the given depth is wrong
+TRUST_WEIGHTS = (0.15, 1.0, 5.0)  # anywhere, near the boundary, where the given depth is wrong
 TRUST_REACH = (12, 30)  # pixels: near the boundary; where wrong depth counts
 SHOWN = 0.05  # variation of a mask within a square that has its boundary in it
 
@@ -27,7 +27,7 @@ def trust_loss(
 
     Which given pixels are right for their layer is known on composites, so the trust is trained
     itself, as well as through what it makes of the layers. With a mask whose edge is off the
-    composite is made with the corrected one.
+    composite is made with the true one: a mask's edge is not the layers' to mend.
 
     Parameters
     ----------
@@ -46,12 +46,7 @@ def trust_loss(
         torch.cat([given, given]), passes, torch.cat([composite.rgb] * 2), parts=True
     )
     first, second = (parts.layer / DEPTH_RANGE).chunk(2)
-    edge = _edge(parts.edge)
-    reach = boundary(shown, settings.edge_reach)
-    corrected = torch.where(reach > 0, torch.sigmoid(edge), shown)
-    off = (shown != mask).flatten(1).any(1).view(-1, 1, 1, 1)
-    merging = torch.where(off, corrected, shown)
-    merged = merging * first + (1 - merging) * second
+    merged = mask * first + (1 - mask) * second
 
     depth, target = given / DEPTH_RANGE, composite.depth / DEPTH_RANGE
     near = FAR_WEIGHT + boundary(mask, settings.near)
@@ -68,13 +63,11 @@ def trust_loss(
     close, far = (boundary(own, reach) for reach in TRUST_REACH)
     trusted = functional.binary_cross_entropy_with_logits(parts.trust, right, reduction="none")
     trusted = trusted * (anywhere + around * close + wrong * (1 - right) * far) * passes * known
-    edges = functional.binary_cross_entropy_with_logits(edge, mask, reduction="none") * reach
     losses = {
         "composite": settings.composite * (error * weight).mean(),
         "harm": settings.harm * (excess * weight).mean(),
         "layers": settings.layers * layers.mean(),
         "trust": settings.trust * trusted.mean(),
-        "edges": settings.edges * edges.sum() / reach.sum().clamp(min=1),
     }
     return torch.stack(list(losses.values())).sum(), losses
 
@@ -83,9 +76,3 @@ def boundary(mask: Tensor, reach: int) -> Tensor:
     """1 within a square of ``reach`` pixels of the mask's boundary, 0 elsewhere; (B, 1, H, W)."""
     varies = -lowest_around(-mask, reach) - lowest_around(mask, reach) > SHOWN
     return varies.to(mask.dtype)
-
-
-def _edge(logits: Tensor) -> Tensor:
-    """One logit of the mask from those of both passes."""
-    inside, outside = logits.chunk(2)
-    return (inside - outside) / 2

@@ -11,8 +11,6 @@ from maskdepth_cli.networks.config import TrustConfig, read_config
 from maskdepth_cli.networks.trust import TrustNetwork
 
 SMALL = TrustConfig(widths=(8,) * 5, blocks=(1,) * 5, bins=3, revision_widths=(8, 8, 8))
-    widths=(8, 8, 8, 8, 8), blocks=(1, 1, 1, 1, 1), bins=3, revision_widths=(8, 8, 8)
-)
 
 
 def inputs(height=64, width=96, items=1):

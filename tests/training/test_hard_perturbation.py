@@ -65,7 +65,9 @@ def spoilt(mask, inverted=False):
     return t[:, 0, height // 2]
 
 
-@pytest.mark.parametrize(("width", "low", "high"), [(2, 0.2, 0.5), (4, 0.4, 0.75), (11, 0.85, 0.99)])
+@pytest.mark.parametrize(
+    ("width", "low", "high"), [(2, 0.2, 0.5), (4, 0.4, 0.75), (11, 0.85, 0.99)]
+)
 def test_thin_parts_are_lost_as_often_as_measured(width, low, high):
     t = spoilt(bars(width))[:, 96 // 2].numpy()
     assert low < t.mean() < high
