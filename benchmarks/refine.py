@@ -3,7 +3,7 @@
     python benchmarks/refine.py [PART ...] [--json FILE]
 
 All figures of a part come from one run, so that their ratios hold however busy the machine is.
-Networks other than `tiny` and `lite` have random weights: they cost what trained ones do. A folder
+Networks other than `trust` and `lite` have random weights: they cost what trained ones do. A folder
 is compared with what `Predictor` and `Refiner` reach on arrays that wait in memory, and with their
 networks' forward passes alone, both with as many photos at once as the command takes.
 """
@@ -97,28 +97,30 @@ def single() -> Figures:
     figures = {}
     for precision in ("auto", "fp32", "bf16"):
         for name, refiner in (
-            ("tiny", load_refiner("tiny", precision=precision, layers=False)),
+            ("trust", load_refiner("trust", precision=precision, layers=False)),
             ("small", small_refiner(precision)),
         ):
             figures[f"refine {name} {precision}, s"] = seconds(
                 partial(refiner.refine, photo, depth, mask)
             )
-    whole = load_refiner("tiny")
-    figures["refine tiny auto, both layers, s"] = seconds(partial(whole.refine, photo, depth, mask))
+    whole = load_refiner("trust")
+    figures["refine trust auto, both layers, s"] = seconds(
+        partial(whole.refine, photo, depth, mask)
+    )
     lite = load_predictor("lite")
     figures["predict lite, s"] = seconds(lambda: lite.predict(photo))
     large = Predictor(dpt_large(), PREPROCESSING["dpt-large"])
     figures["predict dpt-large, s"] = seconds(lambda: large.predict(photo), 3)
-    for name in ("tiny", "small"):
+    for name in ("trust", "small"):
         own = figures[f"refine {name} auto, s"]
         figures[f"{name} / dpt-large (0.2)"] = own / figures["predict dpt-large, s"]
         figures[f"{name} / lite (4)"] = own / figures["predict lite, s"]
-    tiny = load_refiner("tiny", layers=False)
+    trust = load_refiner("trust", layers=False)
     for megapixels, size in SIDES.items():
         photo, depth, ids = scene(size, 1)
         mask = (ids > 0).astype(np.float32)
-        figures[f"refine tiny {megapixels} MP, s"] = seconds(
-            partial(tiny.refine, photo, depth, mask), 3
+        figures[f"refine trust {megapixels} MP, s"] = seconds(
+            partial(trust.refine, photo, depth, mask), 3
         )
     return figures
 
@@ -127,7 +129,7 @@ def instances() -> Figures:
     """Time and ratio by the number of instances, 2 megapixels."""
     figures, one = {}, 0.0
     for windows in (True, False):
-        refiner = load_refiner("tiny", layers=False, min_instance_share=0.0, windows=windows)
+        refiner = load_refiner("trust", layers=False, min_instance_share=0.0, windows=windows)
         for count in (1, 4, 16, 64) if windows else (1, 16):
             photo, depth, ids = scene(TWO_MEGAPIXELS, count)
             label = f"{count} instances" + ("" if windows else ", no windows")
@@ -207,7 +209,7 @@ def forward_passes(networks: Sequence[Any], work: Callable[[], Any]) -> Callable
     work()
     for hook in hooks:
         hook.remove()
-    device, dtype = torch.device("cpu"), load_refiner("tiny").dtype
+    device, dtype = torch.device("cpu"), load_refiner("trust").dtype
 
     def again() -> None:
         with torch.inference_mode():
@@ -221,7 +223,7 @@ def forward_passes(networks: Sequence[Any], work: Callable[[], Any]) -> Callable
 
 def folder(photos: int) -> Figures:
     """Rate of a folder beside that of its networks, with and without depth maps that are there."""
-    refiner, lite = load_refiner("tiny", layers=False), load_predictor("lite")
+    refiner, lite = load_refiner("trust", layers=False), load_predictor("lite")
     photo, depth, ids = scene(TWO_MEGAPIXELS, 1)
     mask = (ids > 0).astype(np.float32)
 

@@ -30,7 +30,7 @@ from maskdepth_cli.training.recipe import Recipe, load_recipe
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.trainer import Trainer
 
-RECIPE = Path(__file__).parents[1] / "train/recipes/tiny.toml"
+RECIPE = Path(__file__).parents[1] / "train/recipes/trust.toml"
 FIXED = "in memory"
 
 

@@ -57,7 +57,7 @@ def carry_out(connection):
 
 def serve(address, weights):
     known = refinement_weights.find_weights
-    refinement_weights.find_weights = lambda name: known(weights if name == "tiny" else name)
+    refinement_weights.find_weights = lambda name: known(weights if name == "trust" else name)
     import_timm()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

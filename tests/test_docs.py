@@ -171,7 +171,7 @@ def test_python_runs(page, folder, weights, monkeypatch):
 
     known = refinement_weights.find_weights
     monkeypatch.setattr(
-        refinement_weights, "find_weights", lambda name: known(weights if name == "tiny" else name)
+        refinement_weights, "find_weights", lambda name: known(weights if name == "trust" else name)
     )
     monkeypatch.chdir(folder)
     depth = np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64)

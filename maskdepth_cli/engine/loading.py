@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.settings import RefineChanges, RefineSettings
 
-DEFAULT_WEIGHTS = "tiny"
+DEFAULT_WEIGHTS = "trust"
 
 
 def load_refiner(
@@ -24,7 +24,7 @@ def load_refiner(
     Parameters
     ----------
     weights : str or path
-        Name of embedded weights (``"tiny"``), a safetensors file of this package, or the paper
+        Name of embedded weights (``"trust"``), a safetensors file of this package, or the paper
         authors' checkpoint.
     settings : RefineSettings, optional
         How it works; the defaults where it is left out.

@@ -122,14 +122,15 @@ class TrustNetwork(nn.Module):
         trust, source, giving, asking = heads.split([4, 1, bins, bins], dim=1)
         trust = functional.pixel_shuffle(trust, 2) + TRUST_PRIOR
         source = functional.interpolate(source, scale_factor=2.0, mode="nearest")
-        weight = mask * torch.sigmoid(trust + source)
+        own = mask if self.config.layered else torch.ones_like(mask)
+        weight = own * torch.sigmoid(trust + source)
         filled, close, known, spread = self._filled(depth, weight, giving.softmax(dim=1), asking)
         differences = (4 * (filled - half), 4 * (filled - behind))
         seen = (filled - 0.5, *differences, close - 0.5, known - 0.5, half_mask - 0.5, 4 * spread)
         joined = torch.cat([features, torch.cat(seen, dim=1).to(features.dtype)], dim=1)
         residual = self.residual(self.revision(functional.avg_pool2d(joined, 2))).float()
         filled = filled + RESIDUAL * _enlarged(residual)
-        return LayerParts(torch.lerp(_enlarged(filled), depth, mask * torch.sigmoid(trust)), trust)
+        return LayerParts(torch.lerp(_enlarged(filled), depth, own * torch.sigmoid(trust)), trust)
 
     def _filled(
         self, depth: Tensor, weight: Tensor, giving: Tensor, asking: Tensor

@@ -44,6 +44,7 @@ def err_hard(
     mask: Tensor,
     fields: Tensor,
     numbers: Tensor,
+    fills: Tensor,
 ) -> Tensor:
     """Spoil a composite's depth as modern SIDE networks do.
 
@@ -57,6 +58,8 @@ def err_hard(
         (B, FIELDS, H, W) smooth, in [0, 1]: hull, filled, lost, and how wholly either.
     numbers : Tensor
         (B, NUMBERS) in [0, 1].
+    fills : Tensor
+        (B,) whether gaps are filled at all.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def err_hard(
         _level(fields[:, 3:4], drawn[6], WHOLE_SHARE),
         _level(fields[:, 4:5], drawn[7], WHOLE_SHARE),
     )
+    filled = filled * fills.view(-1, 1, 1, 1)
     fills_first = drawn[8] < 0.5
     sign = torch.where(fills_first, 1.0, -1.0)
     both = ((filled, fill), (lost, lose))

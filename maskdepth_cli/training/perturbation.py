@@ -42,7 +42,7 @@ def spoil(composite: Composite, batch: Batch) -> Tensor:
             part["fields"].float(), size=spoilt.shape[-2:], mode="bicubic", align_corners=False
         ).clamp(0, 1)
         maps = (composite.depth, composite.foreground, composite.background, composite.mask)
-        erred = err_hard(*(layer[hard] for layer in maps), fields, part["numbers"])
+        erred = err_hard(*(layer[hard] for layer in maps), fields, part["numbers"], part["fills"])
         spoilt[hard] = _drift(erred.clamp(0, DEPTH_RANGE), part)
     return spoilt
 

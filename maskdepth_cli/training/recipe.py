@@ -56,6 +56,7 @@ class PerturbationSettings:
     """How the composite's depth is spoilt (paper Fig. 3; spec section 3). Pixels at a 320 patch."""
 
     hard_share: float = 0.0  # by hard decisions, as modern networks; what follows is for the rest
+    gap_share: float = 1.0  # of the hard ones: fills narrow gaps and holes
     morphology_share: float = 1.0
     kernel: tuple[int, int] = (3, 5)
     large_kernel_share: float = 0.3  # lost thin structures

@@ -15,7 +15,7 @@ class TrainRequest:
     """What to train, on what, and where it goes."""
 
     recipe: Annotated[
-        Path, Setting("TOML recipe, such as train/recipes/tiny.toml.", metavar="FILE")
+        Path, Setting("TOML recipe, such as train/recipes/trust.toml.", metavar="FILE")
     ]
     rgbd: Annotated[
         tuple[Path, ...],

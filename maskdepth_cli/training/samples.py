@@ -55,6 +55,7 @@ class TrainingSample:
     drift: float  # share
     noise: NDArray[np.float32]  # (4, G, G) in [-1, 1]: displacement x, y, partial mask, drift
     hard: bool  # perturbed by hard decisions
+    fills: bool  # these fill gaps, too
     fields: NDArray[np.float16]  # of these, see `err_hard`
     numbers: NDArray[np.float32]  # likewise
 
@@ -154,6 +155,7 @@ def draw_sample(
         seam=0.0 if paired else float(rng.uniform(0, data.seam)),
         **_draw_perturbation(perturbation, rng, size),
         hard=bool(more.random() < perturbation.hard_share),
+        fills=bool(more.random() < perturbation.gap_share),
         fields=draw_fields(more),
         numbers=more.uniform(0, 1, NUMBERS).astype(np.float32),
     )

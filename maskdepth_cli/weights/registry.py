@@ -125,14 +125,14 @@ ENTRIES: tuple[Entry, ...] = (
         "Depth Anything V2 small, through transformers: pip install 'maskdepth[hf]'",
     ),
     Entry(
-        "tiny",
+        "trust",
         "refinement",
         "refinement",
         "Apache-2.0",
         "refinement network inside the package",
-        file="tiny.safetensors",
-        size=8_966_076,
-        sha256="e79ff717df0270fcbf59d8f35af05572aa3a8878cf06fcd3c2f5840bf3e33a88",
+        file="trust.safetensors",
+        size=3_647_342,
+        sha256="43cc6ae836cf846030043b6894e3f60d86c785cfabf2d28f987e31b67b174a96",
         embedded=True,
     ),
     Entry(

@@ -15,8 +15,8 @@ import torch
 from maskdepth_cli.commands import model_export
 from maskdepth_cli.commands.model_export import export_model
 from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.networks.building import build_network
 from maskdepth_cli.networks.config import read_config
-from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.weights.refinement import find_weights, load_refinement
 from maskdepth_cli.weights.tensors import load_tensors, save_tensors
 
@@ -28,18 +28,9 @@ SIZE = (96, 64)  # width, height
 def small(tmp_path_factory):
     """Return weights of the shipped network's form, small and without a layer that is still 0."""
     torch.manual_seed(0)
-    shipped = read_config(load_tensors(find_weights("tiny"))[1])
-    config = replace(
-        shipped,
-        embed_dims=(8, 16, 16, 16),
-        depths=(1, 1, 1, 1),
-        heads=(1, 1, 2, 2),
-        decoder_channels=8,
-        low_level_half=4,
-        low_level_full=4,
-        head_channels=4,
-    )
-    network = RefinementNetwork(config)
+    shipped = read_config(load_tensors(find_weights("trust"))[1])
+    config = replace(shipped, widths=(8,) * 5, blocks=(1,) * 5, bins=3, revision_widths=(8, 8, 8))
+    network = build_network(config)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -97,7 +88,7 @@ def test_pt2_gives_what_the_network_gives_on_a_real_photo(small, real, tmp_path,
     before = target.read_bytes()
     monkeypatch.setattr(model_export, "_exported", lambda traced: torch.export.load(target))
     with pytest.raises(WeightsError, match=r"differs from torch by .* it is not written"):
-        export_model("tiny", target, width=SIZE[0], height=SIZE[1])
+        export_model("trust", target, width=SIZE[0], height=SIZE[1])
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["network.pt2"]
 
@@ -105,8 +96,8 @@ def test_pt2_gives_what_the_network_gives_on_a_real_photo(small, real, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["tiny", "-o", "x.tflite"], 2, "x.tflite: the name must end in .onnx or .pt2"),
-        (["tiny", "-o", "x.pt2", "--size", "640"], 2, "--size 640: give width and height"),
+        (["trust", "-o", "x.tflite"], 2, "x.tflite: the name must end in .onnx or .pt2"),
+        (["trust", "-o", "x.pt2", "--size", "640"], 2, "--size 640: give width and height"),
         (["tinny", "-o", "x.pt2"], 4, "tinny"),
         (["hf:a/b", "-o", "x.pt2"], 2, "transformers"),
     ],
@@ -122,4 +113,4 @@ def test_mistakes(maskdepth, tmp_path, monkeypatch, arguments, code, words):
 def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=r"onnxruntime.*pip install 'maskdepth\[onnx\]'"):
-        export_model("tiny", tmp_path / "x.onnx")
+        export_model("trust", tmp_path / "x.onnx")

@@ -94,8 +94,8 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
         find_side_model("midas-v9")
     with pytest.raises(WeightsError, match="no such weights file"):
         find_side_model("dpt-large", tmp_path / "missing.pt")
-    with pytest.raises(WeightsError, match="'tiny'"):
-        find_side_model("tiny")  # a refinement network predicts no depth
+    with pytest.raises(WeightsError, match="'trust'"):
+        find_side_model("trust")  # a refinement network predicts no depth
     (tmp_path / "w.pt").write_bytes(b"")
     with pytest.raises(UsageError, match="hf:"):
         find_side_model("hf:org/name", tmp_path / "w.pt")

@@ -53,7 +53,7 @@ def bars(width, count=300, side=96):
     return mask
 
 
-def spoilt(mask, inverted=False):
+def spoilt(mask):
     count, _, height, width = mask.shape
     fields = torch.rand(count, FIELDS, 1, 1).expand(-1, -1, height, width)
     numbers = torch.rand(count, NUMBERS)
@@ -61,7 +61,8 @@ def spoilt(mask, inverted=False):
     numbers[:, 3] = 1  # as fitted, not anything between
     front, back = torch.full_like(mask, 0.8), torch.full_like(mask, 0.2)
     depth = mask * front + (1 - mask) * back
-    t = (err_hard(depth, front, back, mask, fields, numbers) - 0.2) / 0.6
+    fills = torch.ones(count, dtype=torch.bool)
+    t = (err_hard(depth, front, back, mask, fields, numbers, fills) - 0.2) / 0.6
     return t[:, 0, height // 2]
 
 

@@ -73,16 +73,18 @@ def test_ablations_differ_in_what_they_ablate():
         load_recipe(RECIPES / f"ablations/{name}.toml")
         for name in ("layered", "no-holes", "direct-composite", "direct-paired")
     )
-    holes = replace(no_holes.perturbation, hole_share=layered.perturbation.hole_share)
+    named = {name: getattr(layered.perturbation, name) for name in ("hole_share", "gap_share")}
+    holes = replace(no_holes.perturbation, **named)
     assert no_holes.perturbation.hole_share == 0 < layered.perturbation.hole_share
+    assert no_holes.perturbation.gap_share == 0 < layered.perturbation.gap_share
     assert replace(no_holes, perturbation=holes) == layered
-    network = replace(composite.network, layered=True, form=layered.network.form)
+    network = replace(composite.network, layered=True)
     assert replace(composite, network=network) == layered
     assert replace(paired, data=composite.data) == composite
     assert (layered.data.paired_share, paired.data.paired_share) == (0, 1)
 
 
-@pytest.mark.parametrize("name", ["tiny", "lite"])
+@pytest.mark.parametrize("name", ["trust", "lite"])
 def test_the_training_page_has_the_released_sizes_and_digests(name):
     entry = require_entry(name)
     row = f"| `{name}` | {entry.size:,} | `{entry.sha256}` |"

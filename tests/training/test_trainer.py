@@ -321,7 +321,7 @@ def test_bad_recipes_are_named(tmp_path, text, message):
 RECIPES = Path(__file__).parents[2] / "train/recipes"
 
 
-@pytest.mark.parametrize("name", ["paper", "mixed", "tiny", "tiny-direct"])
+@pytest.mark.parametrize("name", ["paper", "mixed", "trust"])
 def test_released_recipes_load(name):
     assert load_recipe(RECIPES / f"{name}.toml").stage2.iterations > 0
 
