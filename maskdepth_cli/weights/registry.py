@@ -132,7 +132,7 @@ ENTRIES: tuple[Entry, ...] = (
         "refinement network inside the package",
         file="trust.safetensors",
         size=3_647_342,
-        sha256="43cc6ae836cf846030043b6894e3f60d86c785cfabf2d28f987e31b67b174a96",
+        sha256="594bbc98391878394a97085279ad179bb10ea0b016477060f9271741af5ca3c1",
         embedded=True,
     ),
     Entry(
