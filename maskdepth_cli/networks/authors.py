@@ -8,7 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskdepth_cli.networks.config import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD, SIZES, STRIDE
+from maskdepth_cli.networks.config import (
+    DEPTH_RANGE,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    STRIDE,
+    RefinementConfig,
+)
 from maskdepth_cli.networks.decoder import LowLevelEncoder, ResidualUnit
 from maskdepth_cli.networks.encoder import MaskGuidedEncoder
 from maskdepth_cli.networks.layers import upsample
@@ -72,8 +78,9 @@ class AuthorsNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.low_level_first = low_level_first
-        self.encoder = MaskGuidedEncoder(SIZES["base"])
-        widths = SIZES["base"].embed_dims
+        config = RefinementConfig()  # base
+        self.encoder = MaskGuidedEncoder(config)
+        widths = config.embed_dims
         self.projections = nn.ModuleList(LevelProjection(width, bias=biases) for width in widths)
         self.fusions = nn.ModuleList(Fusion() for _ in widths)
         self.low_level = LowLevelEncoder(LOW_LEVEL, 0)

@@ -96,7 +96,8 @@ def read_config(values: Mapping[str, Any]) -> NetworkConfig:
     kind = TrustConfig if values.get("form") == "trust" else RefinementConfig
     if unknown := sorted(set(values) - {field.name for field in fields(kind)}):
         raise TypeError(f"unknown network settings: {', '.join(unknown)}")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return kind(**plain)
 
 
 SIZES: dict[str, NetworkConfig] = {

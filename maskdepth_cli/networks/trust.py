@@ -238,14 +238,12 @@ class _UNet(nn.Module):
         for level in self.levels:
             x = level(x)
             skips.append(x)
-        for level in reversed(range(len(self.joins))):
+        steps = zip(self.reductions, self.joins, skips[:-1], strict=True)
+        for reduction, join, skip in reversed(list(steps)):
             x = functional.interpolate(
-                self.reductions[level](x),
-                size=skips[level].shape[-2:],
-                mode="bilinear",
-                align_corners=False,
+                reduction(x), size=skip.shape[-2:], mode="bilinear", align_corners=False
             )
-            x = self.joins[level](torch.cat([x, skips[level]], dim=1))
+            x = join(torch.cat([x, skip], dim=1))
         return x
 
 

@@ -41,8 +41,15 @@ def spoil(composite: Composite, batch: Batch) -> Tensor:
         fields = functional.interpolate(
             part["fields"].float(), size=spoilt.shape[-2:], mode="bicubic", align_corners=False
         ).clamp(0, 1)
-        maps = (composite.depth, composite.foreground, composite.background, composite.mask)
-        erred = err_hard(*(layer[hard] for layer in maps), fields, part["numbers"], part["fills"])
+        erred = err_hard(
+            composite.depth[hard],
+            composite.foreground[hard],
+            composite.background[hard],
+            composite.mask[hard],
+            fields,
+            part["numbers"],
+            part["fills"],
+        )
         spoilt[hard] = _drift(erred.clamp(0, DEPTH_RANGE), part)
     return spoilt
 

@@ -16,7 +16,7 @@ from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.evaluation.initial_depth import DepthMaps
 from maskdepth_cli.evaluation.scoring import evaluate_method
-from maskdepth_cli.networks.building import build_network
+from maskdepth_cli.networks.building import OwnNetwork, build_network
 from maskdepth_cli.side.lite import LiteNetwork
 from maskdepth_cli.training.batches import Task
 from maskdepth_cli.training.catalog import open_frames, open_masks
@@ -112,7 +112,7 @@ def _run(
         return trainer.run(report)
 
 
-def _network(recipe: Recipe, start: Path | None) -> nn.Module:
+def _network(recipe: Recipe, start: Path | None) -> OwnNetwork:
     if start is None:
         return build_network(recipe.network)
     network = load_network(start)

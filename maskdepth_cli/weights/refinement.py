@@ -17,6 +17,8 @@ from maskdepth_cli.weights.tensors import load_tensors
 if TYPE_CHECKING:
     from torch import nn
 
+    from maskdepth_cli.networks.building import OwnNetwork
+
 
 EMBEDDED = Path(__file__).parent / "embedded"
 # Refinement weights in EMBEDDED, by name, with their SHA-256.
@@ -41,7 +43,7 @@ def load_refinement(path: Path) -> nn.Module:
     )
 
 
-def load_network(path: Path) -> nn.Module:
+def load_network(path: Path) -> OwnNetwork:
     """Build the network that a safetensors file describes and load its weights.
 
     Raises
