@@ -184,9 +184,10 @@ def _cues(depth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     near_weight = near + FEWER * half_mask
     far_weight = far + FEWER * near + FEWEST * half_mask
     other_weight = lowest_around(rest, NEAR) + FEWER * rest
-    from_near, from_far, behind = push_pull(
+    completed = push_pull(
         torch.cat([own, own, other]), torch.cat([near_weight, far_weight, other_weight])
-    ).chunk(3)
+    )
+    from_near, from_far, behind = completed.unflatten(0, (3, -1)).unbind(0)
     gap = from_far - behind
     share = (half - behind) / torch.where(gap.abs() < SMALLEST_GAP, SMALLEST_GAP, gap)
     differences = (half - from_far, from_near - from_far, half - behind, gap)
