@@ -17,6 +17,7 @@ from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.viewing.bokeh import Lens, bokeh
+from maskdepth_cli.viewing.videos import read_frames
 
 DOCS, EXAMPLES = Path("docs"), Path("examples")
 RUN, ROOMS = Path("demo/photos"), Path("demo/rooms")
@@ -34,6 +35,7 @@ def main() -> None:
         save(Image.open(RUN / "previews" / "rocket.png"), "preview.jpg")
         draw_comparison(folder)
         draw_bokeh(folder)
+        draw_stereo(folder)
         draw_point_clouds(folder)
         draw_gallery(folder)
 
@@ -63,6 +65,19 @@ def draw_bokeh(folder: Path) -> None:
     alone = bokeh(image, depth, depth, nothing, Lens(focus, 0.03 * max(mask.shape)))
     layered = read_image(folder / "bokeh" / "astronaut.png")
     beside([image, alone, layered], "bokeh.jpg")
+
+
+def draw_stereo(folder: Path) -> None:
+    """Draw what both eyes see of a photo, an anaglyph, and a picture of its parallax."""
+    one = [RUN, "friends.jpg", "--strength", "0.05", "-o"]
+    maskdepth("stereo", *one, folder / "pair", "--layout", "pair")
+    maskdepth("stereo", *one, folder / "red", "--layout", "anaglyph")
+    maskdepth("parallax", *one, folder / "moving", "--format", "gif", "--fps", "8")
+    names = ["pair/friends-left.png", "pair/friends-right.png", "red/friends.png"]
+    pictures = [read_image(folder / name) for name in names]
+    height, width = pictures[0].shape[:2]
+    moved = Image.fromarray(read_frames(folder / "moving/friends.gif")[8]).resize((width, height))
+    beside([*pictures, np.asarray(moved) / 255], "stereo.jpg")
 
 
 def draw_point_clouds(folder: Path) -> None:
