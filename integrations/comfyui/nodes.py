@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 
 from maskdepth_cli import Predictor, Refiner, load_predictor, load_refiner
+from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.viewing.bokeh import Lens, bokeh
 
@@ -75,7 +76,9 @@ class RefineDepth(io.ComfyNode):
                 ),
                 io.Combo.Input("device", options=_DEVICES, default="auto"),
                 io.String.Input(
-                    "weights", default="tiny", tooltip="Name of embedded weights, or a file."
+                    "weights",
+                    default=DEFAULT_WEIGHTS,
+                    tooltip="Name of embedded weights, or a file.",
                 ),
             ],
             outputs=[
@@ -96,7 +99,7 @@ class RefineDepth(io.ComfyNode):
         keep: str = "band",
         working_size: int = 512,
         device: str = "auto",
-        weights: str = "tiny",
+        weights: str = DEFAULT_WEIGHTS,
     ) -> io.NodeOutput:
         """Refine a batch; the depth that goes out is inverse depth, larger is nearer."""
         method = refiner(weights, keep=keep, working_size=working_size, device=device)
