@@ -22,8 +22,6 @@ OTHERS = {
     "tensorboard",
     "transformers",
 }
-BY_REFINEMENT = TIMM  # set() once the embedded refinement network is built without timm
-BY_LAYERS = {"sympy"}  # of skip_init in networks/layers.py
 
 
 def loaded(folder, *arguments):
@@ -55,9 +53,9 @@ def folder(tmp_path):
 
 
 def test_predicting_with_lite_imports_neither_timm_nor_the_compiler(folder):
-    assert loaded(folder, "predict", "photos", "--model", "lite") == {"torch"} | BY_LAYERS
+    assert loaded(folder, "predict", "photos", "--model", "lite") == {"torch"}
 
 
-def test_refining_imports_torch_and_what_its_network_is_made_of(folder):
+def test_refining_imports_torch_alone(folder):
     given = loaded(folder, "refine", "photos", "--masks", "masks", "--depths", "depths")
-    assert given == {"torch"} | BY_LAYERS | BY_REFINEMENT
+    assert given == {"torch"}
