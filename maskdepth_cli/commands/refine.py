@@ -12,8 +12,8 @@ from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import Loaded, Refined, RefineWorker, read
 from maskdepth_cli.commands.signs import told_signs
 from maskdepth_cli.commands.wanted import as_typed, wanted_by_refine
-from maskdepth_cli.engine.finishing import FinishSettings
 from maskdepth_cli.engine.loading import load_refiner, weights_id
+from maskdepth_cli.engine.settings import FinishSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depth_writing import check_format
 from maskdepth_cli.run.gathering import gather, photo_pixels

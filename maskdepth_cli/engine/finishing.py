@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.choices import Edges, SkyAs
-from maskdepth_cli.settings import Setting
+from maskdepth_cli.engine.settings import FinishSettings
 from maskdepth_cli.types import InverseDepth, Mask
 
 if TYPE_CHECKING:
     from maskdepth_cli.engine.result import RefinedDepth
 
 _FULL_CHANGE = 0.25  # share of the range from which on nothing of a value is sure
-
-
-@dataclass(frozen=True)
-class FinishSettings:
-    """What is made of a refined depth before it is written."""
-
-    edges: Annotated[
-        Edges,
-        Setting(
-            "soft: the depth is as soft as the mask; hard: each pixel is the object's or the "
-            "background's, with no depths in between, which hang in the air in 3D."
-        ),
-    ] = "soft"
-    grow: Annotated[
-        int,
-        Setting(
-            "Take the object's depth so many pixels beyond the mask; negative: within it.",
-            metavar="PX",
-            min=-1000,
-            max=1000,
-        ),
-    ] = 0
-    sky_as: Annotated[
-        SkyAs, Setting("What the depth of --sky becomes: the farthest known value, or unknown.")
-    ] = "far"
-    confidence: Annotated[
-        bool,
-        Setting(
-            "Also write how sure the depth is to DIR/confidence: white where it is untouched, "
-            "darker where it was completed."
-        ),
-    ] = False
-
-    @property
-    def recomposes(self) -> bool:
-        """Whether both layers are needed."""
-        return self.edges == "hard" or self.grow != 0
 
 
 def finish(

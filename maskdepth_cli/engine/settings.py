@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
-from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Keep, MergeRule, Precision
+from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Edges, Keep, MergeRule, Precision, SkyAs
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.settings import (
     METHOD,
@@ -86,3 +86,40 @@ class RefineChanges(TypedDict, total=False):
     device: str
     precision: Precision
     compiled: bool
+
+
+@dataclass(frozen=True)
+class FinishSettings:
+    """What is made of a refined depth before it is written."""
+
+    edges: Annotated[
+        Edges,
+        Setting(
+            "soft: the depth is as soft as the mask; hard: each pixel is the object's or the "
+            "background's, with no depths in between, which hang in the air in 3D."
+        ),
+    ] = "soft"
+    grow: Annotated[
+        int,
+        Setting(
+            "Take the object's depth so many pixels beyond the mask; negative: within it.",
+            metavar="PX",
+            min=-1000,
+            max=1000,
+        ),
+    ] = 0
+    sky_as: Annotated[
+        SkyAs, Setting("What the depth of --sky becomes: the farthest known value, or unknown.")
+    ] = "far"
+    confidence: Annotated[
+        bool,
+        Setting(
+            "Also write how sure the depth is to DIR/confidence: white where it is untouched, "
+            "darker where it was completed."
+        ),
+    ] = False
+
+    @property
+    def recomposes(self) -> bool:
+        """Whether both layers are needed."""
+        return self.edges == "hard" or self.grow != 0

@@ -24,6 +24,7 @@ _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION, _ORIENTATION = 256, 257, 258
 _EXTRA_SAMPLES, _UNSPECIFIED, _UNASSOCIATED = 338, 0, 2
 _MOST_SAMPLES = 8
 _INNER_PAGES = 8
+_FEW = 8  # values of a tag
 _WHITE_IS_ZERO = 0
 _NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
 _STRIP = 1 << 18  # bytes
@@ -121,8 +122,8 @@ def _inner_pages(stream: BinaryIO) -> list[dict[int, Any]]:
 
 
 def _values(page: Any) -> dict[int, Any]:
-    """Return number and value of a page's tags."""
-    return {tag.code: tag.value for tag in page.tags}
+    """Return number and value of a page's tags; None for long ones, which may be megabytes."""
+    return {tag.code: tag.value if tag.count <= _FEW else None for tag in page.tags}
 
 
 def _with_alpha(stream: BinaryIO) -> BinaryIO:

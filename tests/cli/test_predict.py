@@ -142,7 +142,7 @@ def test_models_are_listed_and_found(maskdepth: Maskdepth, tmp_path: Path) -> No
     assert ended.code == ExitCode.OK
     for name in (
         "lite",
-        "tiny",
+        "trust",
         "dpt-large",
         "midas-v2.1",
         "maskdepth[hf]",

@@ -9,6 +9,8 @@ import numpy as np
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import Loaded, RefineWorker
 from maskdepth_cli.engine.loading import load_refiner
+from maskdepth_cli.files.depths import DepthMap
+from maskdepth_cli.files.scales import Scale
 
 
 class Brightness:
@@ -25,9 +27,10 @@ def photo(seed, *, given, several):
     ids[5:30, 60:90] = 2
     image = (rng.integers(0, 40, (64, 96, 3)) + 90 * ids[..., None]).astype(np.uint8)
     depth = (ids + np.arange(64)[:, None] / 64).astype(np.float32) if given else None
+    given_map = None if depth is None else DepthMap(depth, depth, Scale("inverse"))
     if several:
-        return Loaded(image, depth, instances=ids)
-    return Loaded(image, depth, mask=(ids == 1).astype(np.float32))
+        return Loaded(image, given_map, instances=ids)
+    return Loaded(image, given_map, mask=(ids == 1).astype(np.float32))
 
 
 def test_photos_of_all_kinds_in_one_batch_keep_their_results_apart(weights):

@@ -1,4 +1,4 @@
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -152,15 +152,8 @@ def test_damaged_tables_are_named(tmp_path):
 
 def test_without_h5py_the_message_names_the_extra(tmp_path, monkeypatch):
     trees.hypersim(tmp_path, ("ai_001_001",), ("cam_00",))
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name == "h5py":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
     hdf5.h5py.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(UsageError, match=r"maskdepth\[datasets\]"):
         open_dataset("hypersim", tmp_path)
     hdf5.h5py.cache_clear()

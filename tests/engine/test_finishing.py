@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskdepth_cli.engine.finishing import FinishSettings, confidence_of, finish
+from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.engine.result import RefinedDepth
+from maskdepth_cli.engine.settings import FinishSettings
 
 SHAPE = (30, 40)
 
