@@ -273,7 +273,8 @@ def _signs(refined: Refined, max_change: float) -> Iterator[str]:
     """Yield what is odd if many photos have it, where the photo's own line does not say it."""
     yield from refined.loaded.signs
     if not _untouched(refined):
-        yield from signs_of(refined.initial, refined.result.mask, max_change)
+        divides = isinstance(refined.loaded.instances, np.ndarray)
+        yield from signs_of(refined.initial, refined.result.mask, max_change, divides=divides)
 
 
 def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:

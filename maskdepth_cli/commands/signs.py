@@ -22,7 +22,9 @@ _FULL, _BARE = 0.98, 0.001  # of the photo
 _CHANGED = 1e-4  # of the map's range
 
 
-def signs_of(initial: InverseDepth, mask: Mask, max_change: float) -> Iterator[str]:
+def signs_of(
+    initial: InverseDepth, mask: Mask, max_change: float, *, divides: bool = False
+) -> Iterator[str]:
     """Yield the signs of one photo.
 
     Parameters
@@ -33,19 +35,22 @@ def signs_of(initial: InverseDepth, mask: Mask, max_change: float) -> Iterator[s
         (H, W) mask, or the union of several.
     max_change
         The largest difference that refinement made.
+    divides
+        The mask is the union of an instance map's regions, floors and walls among them: that these
+        cover the photo, or lie behind what they leave, is no sign of anything.
     """
     step = max(1, round(max(mask.shape) / _LONG_SIDE))
     small, covered = initial[::step, ::step], mask[::step, ::step] > 0.5
     known = np.isfinite(small)
     span = float(np.ptp(small[known])) if known.any() else 0.0
     share = float(mask.mean())
-    if share > _FULL:
+    if share > _FULL and not divides:
         yield FULL
     if share < _BARE:
         yield BARE
     if max_change <= _CHANGED * span:
         yield UNCHANGED
-    if span and _lies_behind(small, covered, known, span):
+    if span and not divides and _lies_behind(small, covered, known, span):
         yield BEHIND
 
 

@@ -53,3 +53,9 @@ def test_masks_that_cover_nearly_all_or_nothing_and_no_change():
     assert FULL in signs(DISC, most)
     assert UNCHANGED in signs(DISC, DISC, 0)
     assert UNCHANGED not in signs(DISC, DISC, 0.01)
+
+
+def test_an_instance_map_may_cover_the_whole_photo_and_leave_out_what_is_near():
+    for mask in (np.ones(SIZE, np.float32), 1 - DISC):
+        assert set(signs_of(DISC + GROUND, mask, 1.0)) & {FULL, BEHIND}
+        assert not set(signs_of(DISC + GROUND, mask, 1.0, divides=True))
