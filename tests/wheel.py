@@ -32,7 +32,7 @@ PHOTO = "flower"
 CHECK = """
 import importlib.util, maskdepth_cli, pathlib, sys
 assert pathlib.Path(maskdepth_cli.__file__).is_relative_to(sys.prefix), maskdepth_cli.__file__
-found = [n for n in ("scipy", "matplotlib", "transformers", "ray") if importlib.util.find_spec(n)]
+found = [n for n in ("scipy", "matplotlib", "timm", "transformers", "ray") if importlib.util.find_spec(n)]
 assert not found or sys.argv[1:] == ["--download"], found
 """
 
@@ -51,7 +51,7 @@ def build(folder: Path) -> Path:
     """Build both distributions from the checkout, look into them, and return the wheel."""
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
-    weights = {f"maskdepth_cli/weights/embedded/{n}.safetensors" for n in ("lite", "tiny")}
+    weights = {f"maskdepth_cli/weights/embedded/{n}.safetensors" for n in ("lite", "trust")}
     wanted = {"maskdepth_cli/py.typed", *weights}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
