@@ -32,7 +32,8 @@ PHOTO = "flower"
 CHECK = """
 import importlib.util, maskdepth_cli, pathlib, sys
 assert pathlib.Path(maskdepth_cli.__file__).is_relative_to(sys.prefix), maskdepth_cli.__file__
-found = [n for n in ("scipy", "matplotlib", "timm", "transformers", "ray") if importlib.util.find_spec(n)]
+extras = ("scipy", "matplotlib", "timm", "transformers", "ray")
+found = [name for name in extras if importlib.util.find_spec(name)]
 assert not found or sys.argv[1:] == ["--download"], found
 """
 
