@@ -77,8 +77,8 @@ DegradationKind: TypeAlias = Literal["dilate", "erode", "coarsen"]
 DatasetName: TypeAlias = Literal["generic", "tartanair", "tartanair2", "hypersim"]
 """Layouts of test sets."""
 
-InstanceSource: TypeAlias = Literal["auto", "instances", "from-depth"]
-"""Where the instance maps of a test set come from."""
+InstanceSource: TypeAlias = Literal["auto", "instances", "files", "from-depth"]
+"""Where the masks of a test set come from: instance maps, files of masks, its true depth."""
 
 HypersimSelect: TypeAlias = Literal["trajectory", "scene", "all"]
 """Of what Hypersim gives the first frame; all: every frame."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from maskdepth_cli.choices import DatasetName, DepthKind, HypersimSelect, InstanceSource
 from maskdepth_cli.datasets import derived_masks, generic, hypersim, tartanair
 from maskdepth_cli.datasets.samples import DepthDataset
-from maskdepth_cli.errors import NothingToDoError
+from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.names import shown
 
 
@@ -29,9 +29,9 @@ def open_dataset(
         ``generic``, ``tartanair`` (version 1), ``tartanair2`` or ``hypersim``.
     root : Path
         Its folder.
-    masks : {"auto", "instances", "from-depth"}
-        The instance maps of the set, or masks derived from the true depth. ``auto`` derives them
-        where a generic set has no folder ``seg``.
+    masks : {"auto", "instances", "files", "from-depth"}
+        The instance maps of the set, its files of masks (generic only), or masks derived from the
+        true depth. ``auto``: of a generic set the first that is there, in this order.
     kind : DepthKind
         What the maps of a generic set hold.
     unknown : float, optional
@@ -49,14 +49,18 @@ def open_dataset(
     ------
     NothingToDoError
         The set is not there; the message says what to download and where it should lie.
+    UsageError
+        Files of masks are wanted of a set that has instance maps.
     """
     if not root.is_dir():
         raise NothingToDoError(f"{shown(root)}: no such folder")
-    derive = masks == "from-depth" or (
-        masks == "auto" and name == "generic" and not (root / "seg").is_dir()
-    )
+    if masks == "auto":
+        masks = generic.found_masks(root) if name == "generic" else "instances"
+    if masks == "files" and name != "generic":
+        raise UsageError(f"--masks files: of generic sets, not of {name}")
+    derive = masks == "from-depth"
     if name == "generic":
-        dataset = generic.open_generic(root, not derive, kind, unknown)
+        dataset = generic.open_generic(root, masks, kind, unknown)
     elif name == "hypersim":
         dataset = hypersim.open_hypersim(root, not derive, select)
     else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
-from maskdepth_cli.types import Image, InstanceMap, InverseDepth
+from maskdepth_cli.types import Image, InstanceMap, InverseDepth, Mask
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,16 @@ class Sample:
     image: Image  # (H, W, 3) in [0, 1]
     depth: InverseDepth  # (H, W) true inverse depth, NaN where unknown
     valid: NDArray[np.bool_]  # (H, W) where it is known
-    instances: InstanceMap  # (H, W), 0 = none
+    # (H, W), 0 = none; or masks (H, W) in [0, 1], where they are files of their own.
+    instances: InstanceMap | tuple[Mask, ...]
+    # True foreground and background, in the unit of the depth, of sets with masks and layers.
+    layers: tuple[InverseDepth, InverseDepth] | None = None
+
+    @property
+    def shown_mask(self) -> Mask | InstanceMap:
+        """The instance map, or the union of the masks."""
+        masks = self.instances
+        return np.maximum.reduce(masks) if isinstance(masks, tuple) else masks
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,8 @@ class Frame:
     image : Path
         The photo.
     inputs : tuple of (role, Path)
-        The other files that `read` opens: ``depth``, ``instances``, ...
+        The other files that `read` opens: ``depth``, ``instances``, ...; ``mask`` several times
+        for several masks.
     read : callable
         Reads the files; raises `InputFileError` where one is missing or damaged.
     """
@@ -51,8 +61,16 @@ class Frame:
         """Return the file of a role, None where the frame has none."""
         return dict(self.inputs).get(role)
 
-    def sample(self, image: Image, depth: InverseDepth, instances: InstanceMap | None) -> Sample:
+    def sample(
+        self,
+        image: Image,
+        depth: InverseDepth,
+        instances: InstanceMap | tuple[Mask, ...] | None,
+        layers: tuple[InverseDepth, InverseDepth] | None = None,
+    ) -> Sample:
         """Put the arrays of a frame together; photo and instance map follow the depth's size.
+
+        Masks and layers have it already.
 
         Raises
         ------
@@ -65,11 +83,11 @@ class Frame:
             raise InputFileError(f"{shown(self.path('depth') or self.name)}: no valid depth")
         if instances is None:
             instances = np.zeros(depth.shape, np.int32)
-        else:
+        elif not isinstance(instances, tuple):
             where = self.path("instances") or self.image
             instances = match_size(instances, size, what="instances", path=where)
         image = match_size(image, size, what="image", path=self.image)
-        return Sample(self.name, image, depth, valid, instances)
+        return Sample(self.name, image, depth, valid, instances, layers)
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,11 @@ class DepthDataset:
     def __iter__(self) -> Iterator[Sample]:
         """Read one frame after the other."""
         return (frame.read(frame) for frame in self.frames)
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether true layers are known of any frame."""
+        return any(frame.path("foreground") is not None for frame in self.frames)
 
     def limited(self, count: int | None) -> DepthDataset:
         """Return the set with its first ``count`` frames; all for None."""

@@ -30,7 +30,7 @@ class Asked:
     root: Annotated[Path, Setting("Folder of the test set.", metavar="DIR")]
     dataset: Annotated[
         DatasetName,
-        Setting("Layout of the set; generic: rgb/, depth/ and seg/, paired by name."),
+        Setting("Layout of the set; generic: rgb/, depth/, and seg/ or masks/, paired by name."),
     ] = "generic"
     initial: Annotated[
         str | None,
@@ -53,7 +53,7 @@ class Asked:
     ] = ()
     masks: Annotated[
         InstanceSource,
-        Setting("Masks: the set's instance maps, or cut from its true depth."),
+        Setting("Masks: the set's instance maps, its files (generic), or cut from its true depth."),
     ] = "auto"
     depth_kind: Annotated[
         DepthKind, Setting("What depth/ of a generic set holds; not guessed.")
@@ -88,8 +88,14 @@ class Asked:
         ),
     ] = ()
     min_instance_share: Annotated[
-        float, Setting("Leave out instances that cover less of a frame.", min=0, max=1)
-    ] = MIN_INSTANCE_SHARE
+        float | None,
+        Setting(
+            "Leave out instances and masks that cover no more of a frame.",
+            min=0,
+            max=1,
+            default_text=f"{MIN_INSTANCE_SHARE}; masks in files of their own: none",
+        ),
+    ] = None
     merge: Annotated[
         MergeRule | None,
         Setting(
@@ -131,12 +137,6 @@ class Asked:
         if self.degrade_masks and self.output is None:
             raise UsageError("--degrade-masks writes plots: name a folder with --output")
         settings = EvaluationSettings(self.min_instance_share, parse_settings(self.metrics))
-        network = {
-            "device": self.device,
-            "precision": self.precision,
-            **({"merge": self.merge} if self.merge else {}),
-        }
-        methods, notes = parse_methods(self.methods, network)
         frames = open_dataset(
             self.dataset,
             self.root,
@@ -146,6 +146,13 @@ class Asked:
             number=self.frame,
             select=self.select,
         ).limited(self.limit)
+        network = {
+            "device": self.device,
+            "precision": self.precision,
+            "layers": frames.has_layers,
+            **({"merge": self.merge} if self.merge else {}),
+        }
+        methods, notes = parse_methods(self.methods, network)
         folder = initial_folder(self.initial)
         predict = PredictSettings(device=self.device, precision=self.precision)
         return EvaluateRequest(

@@ -256,13 +256,13 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
     kernel = options.pop("kernel", 5)
     # The compared methods merge instances as the paper does, unless one rule is asked for.
     rule = {} if name == OURS else {"merge": "largest"}
-    chosen = {**rule, **settings, **options}
+    chosen = {"layers": False, **rule, **settings, **options}
     deciding = {
         key: value for key, value in chosen.items() if declared(RefineSettings)[key].decides
     }
 
     def load() -> RefinementMethod:
-        refiner = load_refiner(weights, layers=False, **chosen)
+        refiner = load_refiner(weights, **chosen)
         if refiner.layered is name.startswith("direct"):
             kind = "predicts layers" if refiner.layered else "predicts the composite directly"
             raise WeightsError(f"{weights}: a network that {kind} cannot be {name}")

@@ -116,15 +116,22 @@ class OneByOne:
         With ``refine(image, depth, mask)``, which returns a depth map or a `RefinedDepth`.
     merge : {"own", "largest"}
         As in `RefineSettings`.
+
+    Attributes
+    ----------
+    layered : bool
+        Whether its last result was a `RefinedDepth`, which has layers.
     """
 
     def __init__(self, method: Any, merge: MergeRule) -> None:
         self._method = method
         self._merge = merge
+        self.layered = False
 
     def refine(self, image: Image, depth: InverseDepth, mask: Mask) -> RefinedDepth:
         """Refine with one mask."""
         refined = self._method.refine(image, depth, mask)
+        self.layered = isinstance(refined, RefinedDepth)
         if isinstance(refined, RefinedDepth):
             return refined
         array = as_depth(refined, name="what refine returned")

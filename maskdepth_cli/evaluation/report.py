@@ -17,7 +17,7 @@ from maskdepth_cli.evaluation.stages import Evaluation, slug
 from maskdepth_cli.evaluation.tables import TITLES, heading, summaries
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.metrics.errors import refinement_ratio
-from maskdepth_cli.metrics.summary import METRICS, Summary
+from maskdepth_cli.metrics.summary import METRICS, Summary, columns
 
 STDOUT = Path("-")
 KINDS = {
@@ -107,7 +107,7 @@ def write_charts(evaluation: Evaluation, folder: Path) -> list[Path]:
     labels = list(dict.fromkeys(label for label, masks in found if masks))
     initial = found[evaluation.results[0].method.label, ""]
     paths = []
-    for metric in METRICS:
+    for metric in columns(found.values()):
         charts = []
         for kind, title in KINDS.items():
             steps: list[Degradation | None] = [None, *(s for s in STEPS if s.kind == kind)]

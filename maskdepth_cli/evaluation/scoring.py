@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from maskdepth_cli.choices import MIN_INSTANCE_SHARE
 from maskdepth_cli.datasets.samples import DepthDataset, Sample
 from maskdepth_cli.engine.instances import instance_masks
-from maskdepth_cli.engine.result import RefinementMethod
+from maskdepth_cli.engine.result import RefinedDepth, RefinementMethod
+from maskdepth_cli.metrics.regions import LayerPair
 from maskdepth_cli.metrics.scores import GroundTruth, MetricSettings, Scores
 from maskdepth_cli.metrics.summary import Summary, summarise
 from maskdepth_cli.types import InverseDepth
@@ -21,7 +21,7 @@ InitialDepth = Callable[[Sample], InverseDepth]
 class EvaluationSettings:
     """What decides the scores besides the method."""
 
-    min_instance_share: float = MIN_INSTANCE_SHARE
+    min_instance_share: float | None = None  # as `instance_masks` takes it
     metrics: MetricSettings = field(default_factory=MetricSettings)
 
 
@@ -37,8 +37,20 @@ class Row:
 
 def ground_truth(sample: Sample, settings: EvaluationSettings) -> GroundTruth:
     """Prepare a frame for scoring."""
-    masks = [mask > 0.5 for mask in instance_masks(sample.instances, settings.min_instance_share)]
-    return GroundTruth(sample.depth, sample.valid, masks, settings.metrics)
+    found = list(instance_masks(sample.instances, settings.min_instance_share))
+    masks = [mask > 0.5 for mask in found]
+    mattes = found if isinstance(sample.instances, tuple) else []
+    return GroundTruth(sample.depth, sample.valid, masks, settings.metrics, mattes, sample.layers)
+
+
+def layers_of(method: RefinementMethod, refined: RefinedDepth) -> LayerPair | None:
+    """Return foreground and background of a result, None of a method that makes no layers.
+
+    That is one whose attribute ``layered`` is False, or that gave the same array for both.
+    """
+    if not getattr(method, "layered", True) or refined.foreground is refined.background:
+        return None
+    return refined.foreground, refined.background
 
 
 def evaluate_method(
@@ -79,10 +91,11 @@ def evaluate_method(
         depth = initial(sample)
         truth = ground_truth(sample, settings)
         start = time.perf_counter()
-        refined = depth
+        refined, layers = depth, None
         if method is not None:
-            refined = method.refine_instances(sample.image, depth, sample.instances).depth
+            result = method.refine_instances(sample.image, depth, sample.instances)
+            refined, layers = result.depth, layers_of(method, result)
         seconds = time.perf_counter() - start
         before.append(truth.score(depth))
-        rows.append(Row(sample.name, label, truth.score(refined, depth), seconds))
+        rows.append(Row(sample.name, label, truth.score(refined, depth, layers), seconds))
     return rows, summarise([row.scores for row in rows], before)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from maskdepth_cli.evaluation.methods import INITIAL
 from maskdepth_cli.evaluation.published import ARRANGEMENTS, TableNumber
 from maskdepth_cli.evaluation.stages import Evaluation, Result
-from maskdepth_cli.metrics.summary import HIGHER_IS_BETTER, METRICS, Estimate, Summary, summarise
+from maskdepth_cli.metrics.summary import HIGHER_IS_BETTER, Estimate, Summary, columns, summarise
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -24,6 +24,10 @@ TITLES = {
     "rmse": "RMSE",
     "boundary_f1": "F1",
     "mask_recall": "recall",
+    "holes": "holes",
+    "hair": "hair",
+    "rest": "rest",
+    "hidden": "hidden",
 }
 DIGITS = {"eps_acc": 3, "eps_comp": 3, "r3": 3, "boundary_f1": 3, "mask_recall": 3}
 EXTRA = ("R3 median", "MBE worse", "s/frame")
@@ -81,12 +85,11 @@ def summaries(evaluation: Evaluation, draws: int = 1000) -> list[tuple[Result, S
 
 
 def comparison(evaluation: Evaluation, draws: int = 1000) -> Table:
-    """Arrange all methods, masks degraded or not, with all metrics."""
-    rows = [
-        _row(_label(result), METRICS, summary, seconds)
-        for result, summary, seconds in summaries(evaluation, draws)
-    ]
-    return Table(_title(evaluation), METRICS, tuple(rows), EXTRA, tuple(_notes(evaluation)))
+    """Arrange all methods, masks degraded or not, with all metrics that the set has."""
+    found = summaries(evaluation, draws)
+    metrics = columns(summary for _, summary, _ in found)
+    rows = [_row(_label(result), metrics, summary, seconds) for result, summary, seconds in found]
+    return Table(_title(evaluation), metrics, tuple(rows), EXTRA, tuple(_notes(evaluation)))
 
 
 def paper_table(evaluation: Evaluation, number: TableNumber, draws: int = 1000) -> Table:

@@ -14,8 +14,14 @@ import numpy as np
 from maskdepth_cli.datasets.samples import Frame, Sample
 from maskdepth_cli.engine.instances import instance_masks
 from maskdepth_cli.evaluation.degradation import Degradation, degrade
-from maskdepth_cli.evaluation.scoring import EvaluationSettings, InitialDepth, ground_truth
+from maskdepth_cli.evaluation.scoring import (
+    EvaluationSettings,
+    InitialDepth,
+    ground_truth,
+    layers_of,
+)
 from maskdepth_cli.files.depth_writing import write_depth
+from maskdepth_cli.metrics.regions import LayerPair
 from maskdepth_cli.metrics.scores import GroundTruth, Scores
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InverseDepth
@@ -35,6 +41,7 @@ class Scored:
     truth: GroundTruth
     initial: InverseDepth | None  # None: to be predicted
     refined: InverseDepth | None = None  # None: to be refined, or the initial depth itself
+    layers: LayerPair | None = None  # foreground and background, where the method makes them
     seconds: float = 0.0
 
 
@@ -100,7 +107,7 @@ class InitialWorker:
         maps = self._predictor.predict_many([item.sample.image for item in loaded])
         seconds = (time.perf_counter() - start) / len(loaded)
         return [
-            Scored(item.sample, item.truth, depth, depth, seconds)
+            Scored(item.sample, item.truth, depth, depth, seconds=seconds)
             for item, depth in zip(loaded, maps, strict=True)
         ]
 
@@ -172,7 +179,7 @@ class MethodWorker:
             result = self._refine(result)
         assert result.refined is not None
         start = time.perf_counter()
-        scores = result.truth.score(result.refined, result.initial)
+        scores = result.truth.score(result.refined, result.initial, result.layers)
         scoring = time.perf_counter() - start
         if figure := job.output("figure"):
             _write_figure(Path(figure), result)
@@ -186,9 +193,10 @@ class MethodWorker:
         if self._degradation is not None:
             masks = [degrade(mask, self._degradation) for mask in masks]
         start = time.perf_counter()
-        refined = self._method.refine_instances(sample.image, item.initial, masks).depth
+        refined = self._method.refine_instances(sample.image, item.initial, masks)
         seconds = time.perf_counter() - start
-        return Scored(sample, item.truth, item.initial, refined, seconds)
+        layers = layers_of(self._method, refined)
+        return Scored(sample, item.truth, item.initial, refined.depth, layers, seconds)
 
 
 def _write_figure(path: Path, result: Scored) -> None:
@@ -206,7 +214,7 @@ def _write_figure(path: Path, result: Scored) -> None:
         result.sample.image,
         ("initial depth", initial),
         [("refined depth", refined)],
-        mask=result.sample.instances,
+        mask=result.sample.shown_mask,
         truth=truth,
     )
     write_picture(path, picture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Baseline(ABC):
     merge : {"largest", "own"}
         How several masks are merged; `largest` is how the paper compares these methods.
     """
+
+    layered: ClassVar[bool] = False  # whether foreground and background differ
 
     min_instance_share: float | None = field(default=None, kw_only=True)
     merge: MergeRule = field(default="largest", kw_only=True)
@@ -105,6 +107,8 @@ class LayeredPropagation(Baseline):
     radius : float
         Of Telea's neighbourhood, in pixels.
     """
+
+    layered: ClassVar[bool] = True
 
     fill: Literal["telea", "nearest"] = "telea"
     kernel: int = 5

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.metrics.alignment import align, normalise_truth
+from maskdepth_cli.metrics.alignment import align, fit_scale_shift, normalise_truth
 from maskdepth_cli.metrics.boundaries import depth_edges, edge_errors, mask_boundary_error
 from maskdepth_cli.metrics.errors import refinement_counts, rmse
 from maskdepth_cli.metrics.occlusion import boundary_f1, mask_recalls
 from maskdepth_cli.metrics.ordinal import whdr
+from maskdepth_cli.metrics.regions import LayerPair, RegionErrors, RegionTruth
+from maskdepth_cli.types import Mask
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class MetricSettings:
     # Inverse depths below this share of the largest count as infinitely far in the ratios of
     # Depth Pro's metrics: in a sky, the ratio of two tiny numbers is no contour.
     contour_floor: float = 0.01
+    region_band: float = 0.03  # reach around a mask's outline, as a share of the long side
+    hair_width: int = 7  # side in pixels of the square that widens soft pixels of a mask
+    hole_pixels: int = 30  # holes of no more pixels than this, together, are none
 
 
 def parse_settings(texts: Sequence[str]) -> MetricSettings:
@@ -71,6 +76,10 @@ class Scores:
     rmse: float = math.nan
     boundary_f1: float = math.nan
     mask_recall: float = math.nan
+    holes: float = math.nan  # mean absolute errors, see `maskdepth_cli.metrics.regions`
+    hair: float = math.nan
+    rest: float = math.nan
+    hidden: float = math.nan
     pixels: int = 0  # valid pixels that counted
 
 
@@ -86,6 +95,11 @@ class GroundTruth:
     masks : sequence of (H, W) bool arrays
         The instances of MBE and of the mask recall.
     settings : MetricSettings
+    mattes : sequence of (H, W) float32 arrays
+        Masks in [0, 1] whose holes, hair and outlines are scored by themselves; of instance maps,
+        which have no hair and whose holes are other instances, none.
+    layers : tuple of two (H, W) arrays, optional
+        True foreground and background of the mattes, in the unit of ``depth``; NaN where unknown.
     """
 
     def __init__(
@@ -94,6 +108,8 @@ class GroundTruth:
         valid: NDArray[np.bool_],
         masks: Sequence[NDArray[np.bool_]],
         settings: MetricSettings = MetricSettings(),
+        mattes: Sequence[Mask] = (),
+        layers: LayerPair | None = None,
     ) -> None:
         self.settings = settings
         self.valid = valid & np.isfinite(depth)
@@ -102,6 +118,14 @@ class GroundTruth:
         known = depth[self.valid].astype(np.float64)
         self._range = float(known.min()), float(known.max())
         self._edges = self._depth_edges(self.depth, self.valid)
+        sizes = settings.region_band, settings.hair_width, settings.hole_pixels
+        scaled = None if layers is None else (self._scaled(layers[0]), self._scaled(layers[1]))
+        self._regions = RegionTruth(self.depth, mattes, scaled, *sizes) if mattes else None
+
+    def _scaled(self, depth: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Bring inverse depth in the truth's unit to [0, 1], as the truth itself."""
+        low, high = self._range
+        return (depth.astype(np.float64) - low) / ((high - low) or 1)
 
     def align(self, prediction: NDArray[np.floating]) -> NDArray[np.float64]:
         """Fit a prediction to the truth by least squares; NaN where it is not finite.
@@ -118,7 +142,10 @@ class GroundTruth:
         return np.where(finite, aligned, np.nan)
 
     def score(
-        self, prediction: NDArray[np.floating], initial: NDArray[np.floating] | None = None
+        self,
+        prediction: NDArray[np.floating],
+        initial: NDArray[np.floating] | None = None,
+        layers: LayerPair | None = None,
     ) -> Scores:
         """All metrics of a prediction.
 
@@ -127,7 +154,10 @@ class GroundTruth:
         prediction : (H, W) array
             Inverse depth up to scale and shift; pixels that are not finite do not count.
         initial : (H, W) array, optional
-            What the prediction was refined from, for R3; itself by default.
+            What the prediction was refined from, for R3 and for the errors by region, which take
+            the prediction to be on its scale; itself by default.
+        layers : tuple of two (H, W) arrays, optional
+            Foreground and background that the prediction was composited from.
 
         Returns
         -------
@@ -160,6 +190,7 @@ class GroundTruth:
             rmse=rmse(aligned, self.depth, valid),
             boundary_f1=boundary_f1(metric, self.depth * (high - low) + low, valid, floor),
             mask_recall=float(np.mean(recalls)),
+            **asdict(self._region_errors(prediction, initial, layers)),
             pixels=int(valid.sum()),
         )
 
@@ -174,6 +205,25 @@ class GroundTruth:
         before = self.align(initial)
         both = valid & np.isfinite(before)
         return refinement_counts(aligned, before, self.depth, both, self.settings.r3_threshold)
+
+    def _region_errors(
+        self,
+        prediction: NDArray[np.floating],
+        initial: NDArray[np.floating] | None,
+        layers: LayerPair | None,
+    ) -> RegionErrors:
+        """Errors by region, of maps brought to the truth by the fit of the initial one."""
+        if self._regions is None:
+            return RegionErrors()
+        first = prediction if initial is None else initial
+        valid = self.valid & np.isfinite(first)
+        if not valid.any():
+            return RegionErrors()
+        scale, shift = fit_scale_shift(first, self.depth, valid)
+        aligned = [
+            scale * depth.astype(np.float64) + shift for depth in (prediction, *(layers or ()))
+        ]
+        return self._regions.errors(aligned[0], aligned[1:] or None)
 
     def _depth_edges(
         self, depth: NDArray[np.float64], valid: NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from maskdepth_cli.metrics.errors import refinement_ratio
 from maskdepth_cli.metrics.scores import Scores
 
-# Metrics in the paper's order, then ours; larger is better for those in HIGHER_IS_BETTER.
-METRICS = ("r3", "mbe", "eps_acc", "eps_comp", "whdr", "rmse", "boundary_f1", "mask_recall")
+# Of sets with masks in files, see `maskdepth_cli.metrics.regions`.
+REGIONS = ("holes", "hair", "rest", "hidden")
+# In the paper's order, then Depth Pro's.
+EVERYWHERE = ("r3", "mbe", "eps_acc", "eps_comp", "whdr", "rmse", "boundary_f1", "mask_recall")
+METRICS = (*EVERYWHERE, *REGIONS)  # larger is better for those in HIGHER_IS_BETTER
 HIGHER_IS_BETTER = frozenset({"r3", "boundary_f1", "mask_recall"})
 
 
@@ -74,6 +77,13 @@ def summarise(
             estimates[metric] = _mean_estimate(values, picks, tail)
     per_image = [refinement_ratio(score.improved, score.worsened) for score in scores]
     return Summary(estimates, _nanmedian(per_image), _worse_share(scores, initial), count)
+
+
+def columns(summaries: Iterable[Summary]) -> tuple[str, ...]:
+    """Return the metrics of a table: those by region only where a summary has them."""
+    found = list(summaries)
+    regions = (name for name in REGIONS if any(one.estimates[name].images for one in found))
+    return (*EVERYWHERE, *regions)
 
 
 def _mean_estimate(

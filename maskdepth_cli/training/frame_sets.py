@@ -53,7 +53,8 @@ class DatasetFrames:
     def _read(self, index: int) -> TrainingFrame:
         sample = self.dataset[index]
         ids = None
-        if self.dataset.frames[index].path("instances") is not None:
+        has_ids = self.dataset.frames[index].path("instances") is not None
+        if has_ids and not isinstance(sample.instances, tuple):
             ids = np.where(sample.instances > 0, sample.instances, -1).astype(np.int32)
         return TrainingFrame(np.rint(sample.image * 255).astype(np.uint8), sample.depth, ids)
 

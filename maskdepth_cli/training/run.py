@@ -16,6 +16,7 @@ from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.evaluation.initial_depth import DepthMaps
 from maskdepth_cli.evaluation.scoring import evaluate_method
+from maskdepth_cli.metrics.summary import columns
 from maskdepth_cli.networks.building import OwnNetwork, build_network
 from maskdepth_cli.side.lite import LiteNetwork
 from maskdepth_cli.training.batches import Task
@@ -136,7 +137,7 @@ def _validation(request: TrainRequest) -> Callable[[nn.Module], Mapping[str, flo
     def measure(network: nn.Module) -> dict[str, float]:
         refiner = Refiner(network, RefineSettings(device=request.device))
         _, summary = evaluate_method(dataset, refiner, initial)
-        figures = {name: estimate.value for name, estimate in summary.estimates.items()}
+        figures = {name: summary.estimates[name].value for name in columns([summary])}
         return {BEST: figures.pop(BEST), **figures}
 
     return measure
