@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -74,12 +73,7 @@ def open_generic(
     NothingToDoError
         The folders are not there, or there is no photo.
     """
-    if not all((root / folder).is_dir() for folder in ("rgb", "depth")):
-        raise NothingToDoError(f"{shown(root)}: expected {LAYOUT}")
-    if masks == "instances" and not (root / "seg").is_dir():
-        raise NothingToDoError(f"{shown(root)}: no instance maps in seg/; try --masks from-depth")
-    if masks == "files" and not (root / "masks").is_dir():
-        raise NothingToDoError(f"{shown(root)}: no masks in masks/; try --masks from-depth")
+    _check(root, masks)
     photos = find_inputs([str(root / "rgb")])
     if not photos:
         raise NothingToDoError(f"{shown(root / 'rgb')}: no photo; expected {LAYOUT}")
@@ -87,30 +81,36 @@ def open_generic(
     if masks != "from-depth":
         role = "instances" if masks == "instances" else "mask"
         found[role] = pair(photos, root / _FOLDERS[role], MASK_SUFFIXES).paired
-    layers = _layers(root, photos) if masks == "files" else {}
+    layers = []
+    if masks == "files" and all((root / folder).is_dir() for folder in LAYERS):
+        layers = [pair(photos, root / folder, DEPTH_SUFFIXES).paired for folder in LAYERS]
     frames = []
     for photo in photos:
         name = photo.relative.with_suffix("").as_posix()
-        inputs = []
+        inputs: list[tuple[str, Path]] = []
         for role, paths in found.items():
             # A file that is missing is named as it is expected: reading it says so.
             files = paths.get(photo, (root / _FOLDERS[role] / f"{name}.png",))
-            inputs += [(role, file) for file in (files if role == "mask" else files[:1])]
-        # Without its true layers a frame is scored all the same.
-        sides = [
-            (role, layers[role].paired[photo][0]) for role in layers if photo in layers[role].paired
-        ]
-        inputs += sides if len(sides) == len(LAYERS) else []
+            if role == "mask":
+                inputs += [(f"mask/{i}", file) for i, file in enumerate(files, start=1)]
+            else:
+                inputs.append((role, files[0]))
+        if layers and all(photo in side for side in layers):  # else scored without
+            inputs += [(role, side[photo][0]) for role, side in zip(LAYERS, layers, strict=True)]
         frames.append(Frame(name, photo.path, tuple(inputs), partial(_read, kind, unknown)))
     options = (("kind", kind), *([] if unknown is None else [("unknown", str(unknown))]))
     title = _MASKS.get(masks, "none")
     return DepthDataset("generic", root.resolve().name, tuple(frames), title, options=options)
 
 
-def _layers(root: Path, photos: Sequence[InputFile]) -> dict[str, Pairing]:
-    if not all((root / folder).is_dir() for folder in LAYERS):
-        return {}
-    return {folder: pair(photos, root / folder, DEPTH_SUFFIXES) for folder in LAYERS}
+def _check(root: Path, masks: Source) -> None:
+    """Refuse a folder without those that are to be read."""
+    if not all((root / folder).is_dir() for folder in ("rgb", "depth")):
+        raise NothingToDoError(f"{shown(root)}: expected {LAYOUT}")
+    if masks == "instances" and not (root / "seg").is_dir():
+        raise NothingToDoError(f"{shown(root)}: no instance maps in seg/; try --masks from-depth")
+    if masks == "files" and not (root / "masks").is_dir():
+        raise NothingToDoError(f"{shown(root)}: no masks in masks/; try --masks from-depth")
 
 
 def _read(kind: DepthKind, unknown: float | None, frame: Frame) -> Sample:
@@ -120,8 +120,8 @@ def _read(kind: DepthKind, unknown: float | None, frame: Frame) -> Sample:
     instances: InstanceMap | tuple[Mask, ...] | None = None
     if "instances" in inputs:
         instances = read_instance_map(inputs["instances"])
-    elif "mask" in inputs:
-        files = [path for role, path in frame.inputs if role == "mask"]
+    elif "mask/1" in inputs:
+        files = [path for role, path in frame.inputs if role.startswith("mask/")]
         instances = tuple(mask for file in files for mask in open_masks(file, frame.name, size))
 
     def layer(role: str) -> InverseDepth:

@@ -46,8 +46,8 @@ class Frame:
     image : Path
         The photo.
     inputs : tuple of (role, Path)
-        The other files that `read` opens: ``depth``, ``instances``, ...; ``mask`` several times
-        for several masks.
+        The other files that `read` opens: ``depth``, ``instances``, ...; ``mask/1``
+        and on, ``foreground``, ``background``.
     read : callable
         Reads the files; raises `InputFileError` where one is missing or damaged.
     """
