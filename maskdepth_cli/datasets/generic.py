@@ -17,8 +17,6 @@ from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.pairing import (
     DEPTH_SUFFIXES,
     MASK_SUFFIXES,
-    InputFile,
-    Pairing,
     find_inputs,
     pair,
 )

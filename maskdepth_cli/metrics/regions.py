@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +14,7 @@ from maskdepth_cli.types import InverseDepth, Mask
 BoolArray = NDArray[np.bool_]
 LayerPair = tuple[InverseDepth, InverseDepth]
 
-SOFT = 0.05  # alpha that is still, and 1 - SOFT that is already, one side's alone
-_OUTLINE = np.ones((5, 5), np.uint8)
+SOFT = 0.05  # a pixel is hair between this much alpha and 1 - SOFT; the one side alone beyond
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,14 @@ def mask_regions(mask: Mask, band: float = 0.03, hair: int = 7, hole: int = 30) 
 
     Notes
     -----
-    Not from the paper. The outline are the pixels that 5x5 squares centred on them do not see of
-    one kind alone; distances to it are those of OpenCV's 5x5 approximation.
+    Not from the paper. The outline are the pixels whose 5x5 square holds both sides of the mask;
+    distances to it are those of OpenCV's 5x5 approximation.
     """
+    import cv2
+
+    square = np.ones((5, 5), np.uint8)
     binary = (mask > 0.5).astype(np.uint8)
-    outline = cv2.morphologyEx(binary, cv2.MORPH_GRADIENT, _OUTLINE)
+    outline = cv2.morphologyEx(binary, cv2.MORPH_GRADIENT, square)
     distance = cv2.distanceTransform(1 - outline, cv2.DIST_L2, cv2.DIST_MASK_5)
     near = np.asarray(distance < band * max(mask.shape)) & bool(outline.any())
     holes = _enclosed(1 - binary)
@@ -78,6 +79,8 @@ def mask_regions(mask: Mask, band: float = 0.03, hair: int = 7, hole: int = 30) 
 
 def _enclosed(background: NDArray[np.uint8]) -> BoolArray:
     """Return the parts of the background that do not touch the frame."""
+    import cv2
+
     _, labels = cv2.connectedComponents(background, connectivity=4)
     frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     return (background > 0) & ~np.isin(labels, frame)
@@ -137,16 +140,21 @@ class RegionTruth:
             within the band; NaN where one of the two has no pixel.
         """
         error = np.abs(aligned - self._depth)
-        parts = (
-            _mean([_mean(error[getattr(regions, name)]) for regions in self._regions])
-            for name in ("holes", "hair", "rest")
-        )
+
+        def over(places: Iterable[BoolArray]) -> float:
+            return _mean([_mean(error[place]) for place in places])
+
         hidden = math.nan
         if layers is not None and self._hidden:
             pairs = zip(layers, self._hidden, strict=True)
             sides = [_mean(np.abs(layer - truth)[place]) for layer, (truth, place) in pairs]
             hidden = math.nan if any(map(math.isnan, sides)) else sum(sides) / len(sides)
-        return RegionErrors(*parts, hidden=hidden)
+        return RegionErrors(
+            over(regions.holes for regions in self._regions),
+            over(regions.hair for regions in self._regions),
+            over(regions.rest for regions in self._regions),
+            hidden,
+        )
 
 
 def _mean(values: Sequence[float] | NDArray[np.float64]) -> float:
