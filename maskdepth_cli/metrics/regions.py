@@ -24,7 +24,7 @@ class Regions:
     holes: BoolArray  # background that the mask encloses
     hair: BoolArray  # near soft pixels of the mask
     band: BoolArray  # near the mask's outline
-    rest: BoolArray  # of the band: neither hole nor hair
+    rest: BoolArray  # of the band: neither hole, however small, nor hair
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,11 @@ def mask_regions(mask: Mask, band: float = 0.03, hair: int = 7, hole: int = 30) 
     outline = cv2.morphologyEx(binary, cv2.MORPH_GRADIENT, square)
     distance = cv2.distanceTransform(1 - outline, cv2.DIST_L2, cv2.DIST_MASK_5)
     near = np.asarray(distance < band * max(mask.shape)) & bool(outline.any())
-    holes = _enclosed(1 - binary)
-    if np.count_nonzero(holes) <= hole:
-        holes[:] = False
+    enclosed = _enclosed(1 - binary)
+    holes = enclosed & (np.count_nonzero(enclosed) > hole)
     soft = ((mask > SOFT) & (mask < 1 - SOFT)).astype(np.uint8)
     strands = cv2.dilate(soft, np.ones((hair, hair), np.uint8)).astype(bool)
-    return Regions(holes, strands, near, near & ~holes & ~strands)
+    return Regions(holes, strands, near, near & ~enclosed & ~strands)
 
 
 def _enclosed(background: NDArray[np.uint8]) -> BoolArray:

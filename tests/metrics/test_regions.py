@@ -66,7 +66,10 @@ def test_holes_are_enclosed_background_of_more_than_30_pixels():
     np.testing.assert_array_equal(mask_regions(mask).holes, expected)
     np.testing.assert_array_equal(mask_regions(mask, hole=52).holes, expected & False)
     mask[20:26, 20:26] = 1
-    assert not mask_regions(mask).holes.any()  # 16 pixels
+    small = mask_regions(mask)
+    assert not small.holes.any()  # 16 pixels
+    assert not small.rest[26:30, 26:30].any()
+    assert small.rest[25, 25]
 
 
 def test_hair_is_within_three_pixels_of_soft_ones():
