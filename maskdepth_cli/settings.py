@@ -218,6 +218,13 @@ BatchSizeSetting = Annotated[
         decides=False,
     ),
 ]
+WrapSetting = Annotated[
+    bool,
+    Setting(
+        "Panoramas of 360 degrees: the last column is beside the first, and no seam comes between "
+        "them."
+    ),
+]
 InputsSetting = Annotated[
     tuple[str, ...],
     Setting(

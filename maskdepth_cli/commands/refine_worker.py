@@ -168,7 +168,8 @@ class RefineWorker(NetworkWorker):
                 result = next(together)
             else:
                 result = self._method.refine_instances(photo.image, depth, photo.instances)
-            result = finish(result, self._request.finish, photo.sky)
+            wrap = self._request.settings.wrap
+            result = finish(result, self._request.finish, photo.sky, wrap=wrap)
             results.append(Refined(photo, depth, result))
         return results
 

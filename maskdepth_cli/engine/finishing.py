@@ -18,7 +18,7 @@ _FULL_CHANGE = 0.25  # share of the range from which on nothing of a value is su
 
 
 def finish(
-    refined: RefinedDepth, settings: FinishSettings, sky: Mask | None = None
+    refined: RefinedDepth, settings: FinishSettings, sky: Mask | None = None, *, wrap: bool = False
 ) -> RefinedDepth:
     """Change a refined depth as it is wanted.
 
@@ -31,6 +31,8 @@ def finish(
     sky : Mask, optional
         (H, W) in [0, 1]. The background's and the depth's values there become the smallest known
         inverse depth, mixed as the mask is, or NaN from a share of one half on.
+    wrap : bool
+        Whether the last column is beside the first: the object grows over there, too.
 
     Returns
     -------
@@ -38,13 +40,13 @@ def finish(
         Pixels of which nothing is wanted are those of `refined`, bit for bit.
     """
     if settings.recomposes:
-        refined = _recomposed(refined, settings)
+        refined = _recomposed(refined, settings, wrap)
     if sky is not None:
         refined = _with_sky(refined, sky, settings)
     return refined
 
 
-def _recomposed(refined: RefinedDepth, settings: FinishSettings) -> RefinedDepth:
+def _recomposed(refined: RefinedDepth, settings: FinishSettings, wrap: bool) -> RefinedDepth:
     """Composite the layers with another mask, where it is another one."""
     import cv2
 
@@ -53,7 +55,11 @@ def _recomposed(refined: RefinedDepth, settings: FinishSettings) -> RefinedDepth
         reach = abs(settings.grow)
         rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
         disc = (np.hypot(rows, columns) <= reach).astype(np.uint8)
+        if wrap:
+            mask = np.pad(mask, ((0, 0), (reach, reach)), mode="wrap")
         mask = np.asarray((cv2.dilate if settings.grow > 0 else cv2.erode)(mask, disc))
+        if wrap:
+            mask = mask[:, reach:-reach]
     if settings.edges == "hard":
         mask = (mask >= 0.5).astype(np.float32)
     other = mask != refined.mask

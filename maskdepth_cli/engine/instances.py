@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ BEYOND = 0.25  # of a change, by which the given depth may lie outside of the tw
 
 
 def instance_masks(
-    instances: InstanceMap | Sequence[Mask], min_share: float | None = None
+    instances: InstanceMap | Iterable[Mask], min_share: float | None = None
 ) -> Iterator[Mask]:
     """Yield one mask per instance, by ascending id, or the masks that were given one by one.
 

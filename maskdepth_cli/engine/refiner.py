@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from maskdepth_cli.engine.passes import LayerPair, Passes
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.windows import EVERYWHERE
+from maskdepth_cli.engine.wrapping import joined_result, settings_for_widened, widened
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 
 _HELD_PIXELS = 1 << 24  # of masks at full size, while they wait for their layers
@@ -81,6 +83,8 @@ class Refiner:
             ``(image, depth, mask)``, of any sizes.
         """
         wanted = [(as_photo(i), as_depth(d), as_mask(m)) for i, d, m in photos]
+        if self.settings.wrap:
+            return self._refine_wrapped(wanted)
         scenes = [self._scene(image, depth) for image, depth, _ in wanted]
         guides = [
             self._guide(scene if self._counts(mask) else None, depth, mask)
@@ -105,7 +109,7 @@ class Refiner:
         return results
 
     def refine_instances(
-        self, image: Photo, depth: InverseDepth, instances: InstanceMap | Sequence[Mask]
+        self, image: Photo, depth: InverseDepth, instances: InstanceMap | Iterable[Mask]
     ) -> RefinedDepth:
         """Refine with every instance of a map, or with several masks, merged pixel by pixel.
 
@@ -113,8 +117,8 @@ class Refiner:
         ----------
         image, depth
             As for `refine`.
-        instances : InstanceMap or sequence of Mask
-            (H, W) ids, 0 = none; or masks, in a sequence or (N, H, W). Those above
+        instances : InstanceMap or iterable of Mask
+            (H, W) ids, 0 = none; or masks, one after the other or (N, H, W). Those above
             ``min_instance_share`` count.
 
         Raises
@@ -124,6 +128,8 @@ class Refiner:
         """
         masks = instance_masks(instances, self.settings.min_instance_share)
         image, depth = as_photo(image), as_depth(depth)
+        if self.settings.wrap:
+            return self._refine_instances_wrapped(image, depth, masks)
         merge = RunningMerge(depth, self.settings.merge, layers=self.settings.layers)
         scene = self._scene(image, depth)
         guides = (self._guide(scene, depth, mask) for mask in masks)
@@ -145,6 +151,42 @@ class Refiner:
         elif count:
             self._continue(merge.result, merge.near, depth, scene)
         return settle(merge.result)
+
+    def _refine_wrapped(
+        self, photos: Sequence[tuple[Photo, InverseDepth, Mask]]
+    ) -> list[RefinedDepth]:
+        for image, depth, mask in photos:
+            check_sizes(image, depth)
+            check_mask(depth, mask)
+        wide = self._for_widened().refine_many(
+            [
+                (widened(i), widened(d), widened(m if self._counts(m) else np.zeros_like(m)))
+                for i, d, m in photos
+            ]
+        )
+        return [
+            joined_result(one, depth, mask, layers=self.settings.layers)
+            for one, (_, depth, mask) in zip(wide, photos, strict=True)
+        ]
+
+    def _refine_instances_wrapped(
+        self, image: Photo, depth: InverseDepth, masks: Iterable[Mask]
+    ) -> RefinedDepth:
+        check_sizes(image, depth)
+
+        def wide_masks() -> Iterator[Mask]:
+            for mask in masks:
+                check_mask(depth, mask)
+                yield widened(mask)
+
+        wide = self._for_widened().refine_instances(widened(image), widened(depth), wide_masks())
+        return joined_result(wide, depth, layers=self.settings.layers)
+
+    def _for_widened(self) -> Refiner:
+        """Return this refiner for panoramas with a part of the other end on both sides."""
+        other = copy(self)  # with the same network, where it is
+        other.settings = settings_for_widened(self.settings)
+        return other
 
     def _counts(self, mask: Mask) -> bool:
         return large_enough(mask, self.settings.min_instance_share)

@@ -14,6 +14,7 @@ from maskdepth_cli.settings import (
     DeviceSetting,
     PrecisionSetting,
     Setting,
+    WrapSetting,
     check,
 )
 
@@ -58,6 +59,7 @@ class RefineSettings:
     layers: Annotated[
         bool, Setting("Also write both layers' depth and the mask, to DIR/layers.")
     ] = True  # False: only the depth is made, the layers are the initial depth
+    wrap: WrapSetting = False
     batch_size: BatchSizeSetting = 8  # masks whose two passes run at once
     device: DeviceSetting = "auto"
     precision: PrecisionSetting = "auto"
@@ -82,6 +84,7 @@ class RefineChanges(TypedDict, total=False):
     merge: MergeRule
     windows: bool
     layers: bool
+    wrap: bool
     batch_size: int
     device: str
     precision: Precision

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from maskdepth_cli.arrays import resize
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.engine.runtime import autocast, pick_device, pick_precision, place_network
+from maskdepth_cli.engine.wrapping import joined, widened
 from maskdepth_cli.side.preprocessing import Preparation
 from maskdepth_cli.side.settings import PredictSettings
 from maskdepth_cli.types import InverseDepth, Photo
@@ -68,6 +69,12 @@ class Predictor:
 
     def predict_many(self, images: Sequence[Photo]) -> list[InverseDepth]:
         """Predict photos of any sizes; those of equal network size share batches."""
+        if not self.settings.wrap:
+            return self._predict_many(images)
+        wide = self._predict_many([widened(image) for image in images])
+        return [joined(one, image.shape[1]) for one, image in zip(wide, images, strict=True)]
+
+    def _predict_many(self, images: Sequence[Photo]) -> list[InverseDepth]:
         inputs = [self.prepare(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, prepared in enumerate(inputs):

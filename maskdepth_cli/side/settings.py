@@ -13,6 +13,7 @@ from maskdepth_cli.settings import (
     DeviceSetting,
     PrecisionSetting,
     Setting,
+    WrapSetting,
     check,
 )
 
@@ -24,6 +25,7 @@ class PredictSettings:
     tta: Annotated[
         Tta, Setting("flip: mean with the mirrored photo's prediction.", panel=COMPUTING)
     ] = "none"
+    wrap: WrapSetting = False
     batch_size: BatchSizeSetting = 8  # photos of equal network size
     device: DeviceSetting = "auto"
     precision: PrecisionSetting = "auto"
@@ -37,6 +39,7 @@ class PredictChanges(TypedDict, total=False):
     """Fields of `PredictSettings` by name, as `load_predictor` takes them."""
 
     tta: Tta
+    wrap: bool
     batch_size: int
     device: str
     precision: Precision
