@@ -27,7 +27,7 @@ class Task(Protocol):
         """Draw the sample of an index; a pure function of it."""
 
     def collate(self, samples: list[Any]) -> Any:
-        """Stack samples into a batch with a method ``to(device)``."""
+        """Stack samples into a batch with methods ``to(device)`` and ``named()``, its tensors."""
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Loss of a batch on the training device, and its parts for the log."""

@@ -54,3 +54,9 @@ def rank_mean(value: Tensor) -> Tensor:
     mean = value.detach().clone()
     distributed.all_reduce(mean)
     return mean / distributed.get_world_size()
+
+
+def wait_for_all() -> None:
+    """Return once every process is here: torchrun ends the others as soon as one has failed."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()

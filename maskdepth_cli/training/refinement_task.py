@@ -125,20 +125,31 @@ class RefinementTask:
             "background": refinement_loss(
                 background, c.background, weight * c.background_known * other_or_hidden, settings
             ),
-            "composite": refinement_loss(merged, c.depth, weight * c.known, settings),
+            **self._composite_terms(merged, perturbed, c),
         }
-        if settings.harm:
-            parts["harm"] = harm_loss(merged, perturbed, c.depth, weight * c.known, settings)
-        return torch.stack(list(parts.values())).sum(), parts
+        return _summed(parts)
 
     def _composite_loss(
         self, network: nn.Module, perturbed: Tensor, c: Composite
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """direct-composite (paper section 4.4): ``[depth, mask, RGB] -> D'`` without layers."""
         merged = network(perturbed, c.mask, c.rgb)
-        weight = c.known * boundary_weight(c.mask, self.recipe.loss)
-        loss = refinement_loss(merged, c.depth, weight, self.recipe.loss)
-        return loss, {"composite": loss}
+        return _summed(self._composite_terms(merged, perturbed, c))
+
+    def _composite_terms(
+        self, merged: Tensor, perturbed: Tensor, c: Composite
+    ) -> dict[str, Tensor]:
+        """Return what a composite costs, and what it costs beyond the depth that was given."""
+        settings = self.recipe.loss
+        weight = c.known * boundary_weight(c.mask, settings)
+        terms = {"composite": refinement_loss(merged, c.depth, weight, settings)}
+        if settings.harm:
+            terms["harm"] = harm_loss(merged, perturbed, c.depth, weight, settings)
+        return terms
+
+
+def _summed(parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    return torch.stack(list(parts.values())).sum(), parts
 
 
 def _spoil(composite: Composite, batch: Batch) -> tuple[Tensor, Composite]:

@@ -74,6 +74,10 @@ class Batch:
         """Move every tensor to where a GPU copies from fastest."""
         return Batch({k: v.pin_memory() for k, v in self.tensors.items()})
 
+    def named(self) -> dict[str, Tensor]:
+        """Return the tensors by the names of the fields."""
+        return dict(self.tensors)
+
     def __getitem__(self, name: str) -> Tensor:
         """Tensor (B, ...) of a field."""
         return self.tensors[name]

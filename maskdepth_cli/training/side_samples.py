@@ -57,6 +57,10 @@ class SideBatch(NamedTuple):
         """Move both tensors."""
         return SideBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
+    def named(self) -> dict[str, Tensor]:
+        """Return the tensors by the names of the fields."""
+        return self._asdict()
+
 
 def draw_side_sample(
     frames: FrameFolder, data: SideDataSettings, seed: int, index: int, batch_size: int

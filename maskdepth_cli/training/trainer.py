@@ -18,7 +18,7 @@ from maskdepth_cli.errors import MaskdepthError, WeightsError, one_line
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.training.batches import Task, batch_loader, loader_errors
 from maskdepth_cli.training.logs import Progress, RunLog
-from maskdepth_cli.training.parallel import Ranks
+from maskdepth_cli.training.parallel import Ranks, rank_mean, wait_for_all
 from maskdepth_cli.training.recipe import TrainSettings
 from maskdepth_cli.weights.checkpoints import load_plain
 
@@ -94,8 +94,8 @@ class Trainer:
         Raises
         ------
         MaskdepthError
-            The loss stopped being finite, and the batch is saved beside the checkpoint; or a
-            loader process was killed.
+            The loss stopped being finite, in this process or another one, and the batch is saved
+            beside the checkpoint; or a loader process was killed.
         """
         with loader_errors():
             return self._run(report)
@@ -185,7 +185,7 @@ class Trainer:
         Raises
         ------
         MaskdepthError
-            The loss stopped being finite.
+            The loss stopped being finite, here or in another process.
         """
         self.model.train()
         rate = self.learning_rate(self.iteration)
@@ -200,11 +200,12 @@ class Trainer:
                     loss, parts = self.task.loss(self.model, batch.to(self.device))
                 (loss / len(batches)).backward()
             losses.append(loss.detach())
+        broken = rank_mean(1 - torch.stack(losses).isfinite().all().float())
         # Fetched at once: each fetch waits for the device.
-        values = torch.stack([*losses, *(part.detach() for part in parts.values())]).tolist()
-        for batch, value in zip(batches, values, strict=False):
-            if not math.isfinite(value):
-                self._give_up(batch, value)
+        fetched = torch.stack([*losses, *(part.detach() for part in parts.values()), broken])
+        *values, broken_share = fetched.tolist()
+        if broken_share > 0:  # all processes stop, or the others would wait for this one
+            self._give_up(batches, values[: len(batches)])
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self._average()
@@ -218,12 +219,21 @@ class Trainer:
             return nullcontext()
         return self.model.no_sync()
 
-    def _give_up(self, batch: Any, loss: float) -> None:
-        path = self.folder / f"not-finite-{self.iteration}.pt"
-        torch.save(batch, path)
+    def _give_up(self, batches: list[Any], losses: list[float]) -> None:
+        own = [number for number, loss in enumerate(losses) if not math.isfinite(loss)]
+        if own:
+            rank = f"-{self.ranks.rank}" if self.ranks.world > 1 else ""
+            path = self.folder / f"not-finite-{self.iteration}{rank}.pt"
+            with atomic_write(path) as temporary:
+                torch.save(batches[own[0]].named(), temporary)
+            what = f"the loss is {losses[own[0]]} at iteration {self.iteration}; the batch is "
+            what += f"saved as {path}"
+        else:
+            what = f"the loss of another process is not finite at iteration {self.iteration}"
+        wait_for_all()
         raise MaskdepthError(
-            f"the loss is {loss} at iteration {self.iteration}; the batch is saved as {path}. "
-            "Lower the learning rate and run again: it goes on from the checkpoint before this."
+            f"{what}. Lower the learning rate and run again: it goes on from the checkpoint "
+            "before this."
         )
 
     def _average(self) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +25,9 @@ from maskdepth_cli.training.recipe import TrainSettings, load_recipe
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.request import TrainRequest
 from maskdepth_cli.training.run import train
-from maskdepth_cli.training.samples import collate
+from maskdepth_cli.training.samples import TrainingSample, collate
 from maskdepth_cli.training.trainer import Trainer
+from maskdepth_cli.weights.checkpoints import load_plain
 from maskdepth_cli.weights.refinement import load_network
 
 CPU = torch.device("cpu")
@@ -286,7 +287,94 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch(frames, recipe, tmp_path
     trainer = Trainer(task, recipe.stage2, tmp_path, device=CPU, precision="fp32")
     with pytest.raises(MaskdepthError, match="the loss is nan at iteration 0"):
         trainer.run()
-    assert (tmp_path / "not-finite-0.pt").exists()
+    (saved,) = tmp_path.glob("not-finite-*")
+    assert saved.name == "not-finite-0.pt"
+    batch = load_plain(saved)
+    samples = task.collate([task.sample(index) for index in range(recipe.stage2.batch_size)])
+    assert {*batch} == {field.name for field in fields(TrainingSample)}
+    for name, tensor in batch.items():
+        torch.testing.assert_close(tensor, samples[name], rtol=0, atol=0, equal_nan=True)
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_all_processes_stop_where_one_has_a_loss_that_is_not_finite(tmp_path):
+    """Iteration 1, process 1: sample 3. The other one stops too, and says so."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import sys
+from pathlib import Path
+import torch
+from maskdepth_cli.errors import MaskdepthError
+from maskdepth_cli.training.parallel import joined
+from maskdepth_cli.training.recipe import TrainSettings
+from maskdepth_cli.training.samples import Batch
+from maskdepth_cli.training.trainer import Trainer
+
+class Task:
+    network = torch.nn.Linear(1, 1)
+
+    def sample(self, index):
+        return float(index)
+
+    def collate(self, samples):
+        return Batch({"x": torch.tensor([samples])})
+
+    def loss(self, network, batch):
+        loss = network(batch["x"]).mean()
+        return loss * (torch.nan if batch["x"].max() == 3 else 1), {"part": loss}
+
+folder, cpu = Path(sys.argv[1]), torch.device("cpu")
+settings = TrainSettings(iterations=4, batch_size=1)
+with joined(cpu) as ranks:
+    try:
+        Trainer(Task(), settings, folder, device=cpu, precision="fp32", ranks=ranks).run()
+    except MaskdepthError as error:
+        (folder / f"line-{ranks.rank}").write_text(str(error))
+"""
+    )
+    command = [*(sys.executable, "-m", "torch.distributed.run", "--standalone")]
+    command += ["--nproc-per-node", "2", str(script), str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120)
+    lines = [(tmp_path / f"line-{rank}").read_text() for rank in (0, 1)]
+    assert lines[0].startswith("the loss of another process is not finite at iteration 1. ")
+    assert lines[1].startswith("the loss is nan at iteration 1; the batch is saved as ")
+    (saved,) = tmp_path.glob("not-finite-*")
+    assert saved.name == "not-finite-1-1.pt"
+    assert load_plain(saved)["x"].tolist() == [[3.0]]
+
+
+def test_harm_counts_without_layers_as_it_does_with_them(frames, recipe, tmp_path):
+    """direct-composite: the loss grows by the excess over the given depth, times its weight."""
+
+    class Farther(torch.nn.Module):
+        def forward(self, depth, mask, rgb):
+            return depth - 3
+
+    found = {}
+    for layered in (True, False):
+        for harm in (0.0, 2.0):
+            chosen = replace(
+                recipe,
+                network=replace(recipe.network, layered=layered),
+                loss=replace(recipe.loss, harm=harm, harm_margin=0.5),
+            )
+            task = RefinementTask(chosen, 2, frames, Farther())
+            batch = task.collate([task.sample(index) for index in range(2)])
+            torch.manual_seed(0)
+            loss, parts = task.loss(task.network, batch)
+            assert ("harm" in parts) == bool(harm)
+            torch.testing.assert_close(loss, torch.stack(list(parts.values())).sum())
+            found[layered, harm] = loss, parts
+    torch.manual_seed(0)
+    given, c = task.inputs(batch)
+    excess = ((given - 3 - c.depth).abs() - (given - c.depth).abs() - 0.5).clamp(min=0)
+    harm = 2 * (excess * c.known).sum() / c.known.sum()
+    assert harm > 1
+    for layered in (True, False):
+        torch.testing.assert_close(found[layered, 2.0][1]["harm"], harm)
+        torch.testing.assert_close(found[layered, 2.0][0] - found[layered, 0.0][0], harm)
 
 
 def test_weights_of_another_network_are_refused(frames_root, recipe_path, tmp_path):
