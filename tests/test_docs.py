@@ -115,6 +115,7 @@ def folder(tmp_path):
         write(tmp_path / f"depths/{name}.png", (blurred * 20000).astype(np.uint16))
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
     (tmp_path / "instances.json").write_text(json.dumps(annotations("tree", "x/tree", "x/hut")))
+    shutil.copytree(tmp_path / "photos", tmp_path / "panoramas")
     for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
         (tmp_path / "all").mkdir(exist_ok=True)
         source = tmp_path / part / f"tree{name[-4:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from maskdepth_cli.types import InverseDepth, Mask
 _MARGIN = 4  # what is added on each side is the width divided by it
 _GROWTH = 1 + 2 / _MARGIN  # by which the width grows
 
-_Array = TypeVar("_Array", bound=NDArray[np.generic])
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 def widened(array: _Array) -> _Array:
@@ -39,7 +39,8 @@ def widened(array: _Array) -> _Array:
             "high; leave wrap out for this photo"
         )
     margin = width // _MARGIN
-    return np.pad(array, [(0, 0), (margin, margin)] + [(0, 0)] * (array.ndim - 2), mode="wrap")  # type: ignore[return-value]
+    sides = [(0, 0), (margin, margin)] + [(0, 0)] * (array.ndim - 2)
+    return cast(_Array, np.pad(array, sides, mode="wrap"))
 
 
 def joined(wide: InverseDepth, width: int) -> InverseDepth:
@@ -68,8 +69,8 @@ def joined(wide: InverseDepth, width: int) -> InverseDepth:
 
 
 def _ends(
-    result: NDArray[np.generic], wide: NDArray[np.generic], margin: int
-) -> list[tuple[NDArray[np.generic], NDArray[np.generic], NDArray[np.float32]]]:
+    result: NDArray[Any], wide: NDArray[Any], margin: int
+) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Columns beside both ends, the same ones as seen from the other end, and that one's share.
 
     The share is half at the ends, and 0 from half of the margin on: farther out the network saw
@@ -118,7 +119,7 @@ def joined_result(
     margin = (wide.depth.shape[1] - width) // 2
     changed = wide.changed[:, margin : margin + width].copy()
     for own, other, _ in _ends(changed, wide.changed, margin):
-        own |= other  # type: ignore[operator]
+        own |= other
     return RefinedDepth(
         joined(wide.depth, width),
         joined(wide.foreground, width) if layers else depth,
