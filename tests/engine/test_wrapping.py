@@ -135,7 +135,7 @@ def test_pictures_that_go_round_are_not_higher_than_wide(refiners):
         refiners[1].refine(np.ones((40, 30, 3), np.float32), tall, tall)
     image, depth, mask = panorama()
     for way in ("mask", "masks"):
-        with pytest.raises(ArrayError, match="mask .* differ in size"):
+        with pytest.raises(ArrayError, match=r"mask .* differ in size"):
             refine(refiners[1], way, image, depth, mask[:, 1:])
     narrow = np.ones((1, 3), np.float32)  # too narrow for a margin
     assert not refiners[1].refine(np.ones((1, 3, 3), np.float32), narrow, narrow).changed.any()
