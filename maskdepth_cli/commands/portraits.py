@@ -8,6 +8,7 @@ from typing import Any
 
 from maskdepth_cli.choices import Matte
 from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.portraits.reading import (
     missing_depth,
     missing_matte,
@@ -48,7 +49,16 @@ def matte_missing(photo: Path, name: Matte) -> str:
         return ""
     if contents and name in contents.mattes:
         return ""
-    return missing_matte(contents, name)
+    clear = " (its transparency is taken as its mask with --masks alpha)"
+    return missing_matte(contents, name) + (clear if not contents and _has_alpha(photo) else "")
+
+
+def _has_alpha(photo: Path) -> bool:
+    try:
+        with open_file(photo) as stream:
+            return read_header(stream, photo, float("inf"))[0].mode in ("RGBA", "LA")
+    except InputFileError:
+        return False
 
 
 def holds_depth(photo: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskdepth_cli.arrays import as_image
 from maskdepth_cli.commands.network_worker import NetworkWorker
+from maskdepth_cli.commands.one_file import into_one_file, names_a_file
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.files.depth_writing import check_format, loss_in_codes, write_depth
@@ -36,6 +37,9 @@ def predict_files(request: PredictRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    if names_a_file(options.folder):
+        more = ["--preview"] if request.preview else []
+        return into_one_file(request, options, predict_files, more=more)
     return run_where_it_lies(request, options, _predict_here)
 
 

@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 from maskdepth_cli.commands.made_masks import with_masks
+from maskdepth_cli.commands.one_file import into_one_file, names_a_file
 from maskdepth_cli.commands.portraits import holds_depth
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import Loaded, Refined, RefineWorker, read
 from maskdepth_cli.commands.signs import told_signs
-from maskdepth_cli.commands.wanted import as_typed, wanted_by_refine
+from maskdepth_cli.commands.wanted import as_typed, depth_maps, wanted_by_refine
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.engine.settings import FinishSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
@@ -33,7 +34,26 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    if names_a_file(options.folder) and not as_typed(request):
+        depths = [depth_maps("depth", request.depths, request.depth_suffix)]
+        return into_one_file(
+            request,
+            options,
+            refine_files,
+            depths if request.depths else (),
+            [name for name, given in _besides(request).items() if given],
+        )
     return run_where_it_lies(request, options, _refine_here)
+
+
+def _besides(request: RefineRequest) -> dict[str, bool]:
+    """Return the options that write more than depth maps, and whether they are given."""
+    return {
+        "--layers": request.settings.layers,
+        "--preview": request.preview,
+        "--embed": request.embed,
+        "--confidence": request.finish.confidence,
+    }
 
 
 def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:

@@ -87,7 +87,7 @@ class RefineRequest:
     depth_channel: Annotated[
         str | None,
         Setting(
-            "Which channel of OpenEXR files is the depth.",
+            "Which channel of OpenEXR files, or array of .npz files, is the depth.",
             metavar="NAME",
             default_text="Z, or what is called depth",
         ),

@@ -14,7 +14,7 @@ from maskdepth_cli.arrays import as_image, strips
 from maskdepth_cli.commands.job_masks import MaskReading, read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
-from maskdepth_cli.commands.signs import signs_of
+from maskdepth_cli.commands.signs import doubts, lone_numbers, signs_of
 from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from maskdepth_cli.side.predictor import Predictor
 
 _STRIP = 1 << 16  # pixels that are compared at once
-_MOST_UNKNOWN = 0.2  # of the masked pixels of a metric map that nobody doubts
 
 
 @dataclass(frozen=True)
@@ -71,17 +70,19 @@ def read(request: RefineRequest, job: Job) -> Loaded:
     signs: set[str] = set()
     turn = orientation_of(job.image, max_megapixels=limit)
     stored = request.as_stored
+    said = stored != "none"
     depth = None
     for path in job.paths("depth"):
-        turned = Turns(turn, stored in ("depths", "all"), signs.add).of(path, size)
+        turned = Turns(turn, stored in ("depths", "all"), said, signs.add).of(path, size)
         depth = read_depth_map(
             path,
             request.depth_kind,
             unknown=request.unknown,
             channel=request.depth_channel,
             max_megapixels=limit,
-        ).to_size(turned.size, path)
-        depth = depth.changed(turned.apply)
+        )
+        signs.update(lone_numbers(depth))
+        depth = depth.to_size(turned.size, path).changed(turned.apply)
     within = WithinPhoto()
     if depth is None and not request.side.model:
         within = depth_within(job.image, size, limit)
@@ -93,7 +94,7 @@ def read(request: RefineRequest, job: Job) -> Loaded:
         request.selection,
         request.rules_of_masks(),
         request.matte or "portrait",
-        Turns(turn, stored in ("masks", "all"), signs.add),
+        Turns(turn, stored in ("masks", "all"), said, signs.add),
     )
     masks = read_masks(job, size, how, limit)
     if isinstance(masks, LazyMasks) and len(masks) == 1:
@@ -207,7 +208,7 @@ class RefineWorker(NetworkWorker):
         remarks = (
             _warning(result),
             loss_in_codes(refined.depth, scales["depth"], initial),
-            *([] if initial is None else _doubts(initial, refined.mask)),
+            *([] if initial is None else doubts(initial, refined.mask)),
         )
         change = _change(result.initial, refined)
         signs = sorted(_signs(result, change["max_change"]))
@@ -250,24 +251,6 @@ def _untouched(refined: Refined) -> str:
     else:
         return ""
     return f"{reason}: the initial depth is written as it is"
-
-
-def _doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
-    """Say why a map can hardly be the metric depth that it is said to be."""
-    if initial.scale.kind != "depth":
-        return
-    if 0 < initial.bits <= 8:
-        yield (
-            "256 levels are no metric depth; a picture whose white is far is --depth-kind far, one "
-            "whose white is near is --depth-kind inverse"
-        )
-    masked = mask > 0.5
-    unknown = masked & ~np.isfinite(initial.inverse)
-    if (share := unknown.sum() / max(masked.sum(), 1)) > _MOST_UNKNOWN:
-        yield (
-            f"{share:.0%} of what is masked has no distance above 0; if it is no metric depth: "
-            "--depth-kind far, or inverse"
-        )
 
 
 def _signs(refined: Refined, max_change: float) -> Iterator[str]:

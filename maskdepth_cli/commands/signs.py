@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files import libraries
+from maskdepth_cli.files.depths import DepthMap
 from maskdepth_cli.files.mask_rules import TRIMAP, TURN, UNIT_CODES, VOID
 from maskdepth_cli.run.remarks import Sign
 from maskdepth_cli.types import InverseDepth, Mask
 
 BEHIND, UNCHANGED, FULL, BARE = "behind", "unchanged", "nearly full", "nearly empty"
+LOWEST, HIGHEST = "lowest", "highest"
 _LONG_SIDE = 256  # that suffices to tell near from far
 _REACH = 9  # of these pixels, to both sides of the mask's boundary
 _CLEARLY = 0.3  # of the summed differences, that one side must prevail by
 _LEAST = 0.01  # of the map's range, by which the two sides differ on average
 _FULL, _BARE = 0.98, 0.001  # of the photo
 _CHANGED = 1e-4  # of the map's range
+_MANY = 0.005  # of the map's pixels
+_APART = 0.1  # of the range of all other numbers
+_MOST_UNKNOWN = 0.2  # of the masked pixels of a metric map that nobody doubts
 
 
 def signs_of(
@@ -52,6 +57,49 @@ def signs_of(
         yield UNCHANGED
     if span and not divides and _lies_behind(small, covered, known, span):
         yield BEHIND
+
+
+def lone_numbers(depth: DepthMap) -> Iterator[str]:
+    """Yield that many pixels of a map hold one number, far from all others: 0, 65535 or -1.
+
+    Of a metric map's numbers the lowest is not looked at, nor are infinite distances of floats.
+
+    Parameters
+    ----------
+    depth
+        As it was read, so that its numbers are the file's.
+    """
+    numbers, metric = depth.numbers, depth.scale.kind == "depth"
+    if numbers is None or depth.scale.unknown is not None or (metric and not depth.bits):
+        return
+    known = numbers[np.isfinite(numbers)]
+    if known.size == 0:
+        return
+    for sign, extreme in ((LOWEST, known.min()), (HIGHEST, known.max())):
+        lone = known == extreme
+        others = known[~lone].astype(np.float64) if lone.mean() > _MANY else lone[:0]
+        if others.size and not (metric and sign == LOWEST):
+            apart = float(np.min(np.abs(others - float(extreme))))
+            if apart > _APART * float(np.ptp(others)) > 0:
+                yield sign
+
+
+def doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
+    """Say why a map can hardly be the metric depth that it is said to be."""
+    if initial.scale.kind != "depth":
+        return
+    if 0 < initial.bits <= 8:
+        yield (
+            "256 levels are no metric depth; a picture whose white is far is --depth-kind far, one "
+            "whose white is near is --depth-kind inverse"
+        )
+    masked = mask > 0.5
+    unknown = masked & ~np.isfinite(initial.inverse)
+    if (share := unknown.sum() / max(masked.sum(), 1)) > _MOST_UNKNOWN:
+        yield (
+            f"{share:.0%} of what is masked has no distance above 0; if it is no metric depth: "
+            "--depth-kind far, or inverse"
+        )
 
 
 def _lies_behind(
@@ -113,6 +161,18 @@ def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
             BARE,
             "masks cover nearly nothing in {count} of {total} photos: were they written with codes "
             "below white (--mask-levels), or are they of other photos?",
+        ),
+        Sign(
+            LOWEST,
+            "in depth maps of {count} of {total} photos many pixels hold one number far below all "
+            "others; if it means that nothing was measured: --unknown 0 (or what it is)",
+            0,
+        ),
+        Sign(
+            HIGHEST,
+            "in depth maps of {count} of {total} photos many pixels hold one number far above all "
+            "others; if it means that nothing was measured: --unknown 65535 (or what it is)",
+            0,
         ),
         Sign(
             UNIT_CODES,

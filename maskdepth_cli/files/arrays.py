@@ -39,7 +39,12 @@ def is_array_file(path: Path) -> bool:
 
 
 def read_array(
-    path: Path, *, key: str, max_megapixels: float = MAX_MEGAPIXELS, stack: bool = False
+    path: Path,
+    *,
+    key: str,
+    name: str | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    stack: bool = False,
 ) -> NDArray[Any]:
     """Read a two-dimensional array, or several of one size, from a .npy or .npz file.
 
@@ -49,6 +54,8 @@ def read_array(
         The file.
     key : str
         The array's name in a .npz file; without it, the only array counts.
+    name : str, optional
+        The array's name as the user gave it: no other one will do.
     max_megapixels : float
         The largest size; a stack has at most four bytes for each of these pixels.
     stack : bool
@@ -68,7 +75,10 @@ def read_array(
         if stream.read(4) != _ZIP:
             stream.seek(0)
             return _read_npy(stream, path, max_megapixels, stack)
-        with zipfile.ZipFile(stream) as archive, archive.open(_member(archive, key, path)) as data:
+        with (
+            zipfile.ZipFile(stream) as archive,
+            archive.open(_member(archive, key, name, path)) as data,
+        ):
             return _read_npy(data, path, max_megapixels, stack)
 
 
@@ -88,14 +98,18 @@ def read_label(path: Path, key: str) -> str:
                 return str(np.frombuffer(_read_exactly(data, dtype.itemsize), dtype)[0])
 
 
-def _member(archive: zipfile.ZipFile, key: str, path: Path) -> str:
-    names = [name for name in archive.namelist() if name.endswith(".npy")]
-    known = [name for name in names if name.removesuffix(".npy") in _ALSO.get(key, ())]
-    names = [f"{key}.npy"] if f"{key}.npy" in names else known or names
+def _member(archive: zipfile.ZipFile, key: str, name: str | None, path: Path) -> str:
+    arrays = [entry for entry in archive.namelist() if entry.endswith(".npy")]
+    known = [entry for entry in arrays if entry.removesuffix(".npy") in _ALSO.get(key, ())]
+    names = [f"{key}.npy"] if f"{key}.npy" in arrays else known or arrays
+    if name is not None:
+        names = [entry for entry in arrays if entry == f"{name}.npy"]
     if len(names) != 1:
-        keys = ", ".join(sorted(name.removesuffix(".npy") for name in names)[:8])
+        found = ", ".join(sorted(entry.removesuffix(".npy") for entry in arrays)[:8])
+        which = "; say which: --depth-channel NAME" if key == "depth" and found else ""
         raise InputFileError(
-            f"{shown(path)}: expected an array named '{key}', found {shown(keys) or 'none'}"
+            f"{shown(path)}: expected an array named '{shown(name or key)}', "
+            f"found {shown(found) or 'none'}{which}"
         )
     if archive.getinfo(names[0]).compress_type not in _PACKINGS:
         raise InputFileError(f"{shown(path)}: not packed as numpy does; save it with numpy")

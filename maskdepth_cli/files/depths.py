@@ -105,7 +105,8 @@ def read_depth_map(
         The number of unknown pixels, as it is stored; files that state theirs keep it. Besides,
         not finite numbers are unknown, and so are pixels of a picture whose alpha is 0.
     channel : str, optional
-        Which channel of an OpenEXR file is the depth; None: the one that is called so.
+        Which channel of an OpenEXR file, or array of a ``.npz``, is the depth; None: the one that
+        is called so.
     max_megapixels : float
         Larger maps are refused before they are decoded.
 
@@ -209,14 +210,15 @@ def _read(
             return _Stored.of(_one_channel(values, path)), {}
         if start.startswith(EXR_MAGIC):
             return _Stored.of(exr.read_depth_channel(stream, path, max_megapixels, channel)), {}
-    if channel is not None:
-        raise InputFileError(
-            f"{shown(path)}: --depth-channel {channel} names a channel of OpenEXR, which it is not"
-        )
     if arrays.is_array_file(path):
-        values = arrays.read_array(path, key="depth", max_megapixels=max_megapixels)
+        values = arrays.read_array(path, key="depth", name=channel, max_megapixels=max_megapixels)
         label = arrays.read_label(path, "kind")
         return _Stored.of(values), {"kind": label} if label else {}
+    if channel is not None:
+        raise InputFileError(
+            f"{shown(path)}: --depth-channel {channel} names a channel of OpenEXR or an array of "
+            ".npz, which it is not"
+        )
     return _read_picture(read_raster(path, max_megapixels), path)
 
 

@@ -57,7 +57,7 @@ def why_unpaired(photos: Sequence[InputFile], places: Sequence[str], search: Sea
     return (
         _other_pattern(photos, places, search)
         or _other_folder(photos, places, search)
-        or _other_case(photos, places)
+        or (_other_case(photos, places) if search.pattern.plain else "")
         or _not_read(photos, search)
         or _one_level_up(photos, search)
     )

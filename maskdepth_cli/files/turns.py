@@ -46,12 +46,15 @@ class Turns:
         Exif orientation of the photo.
     as_stored
         Whether files without a turn of their own show the photo as it is stored.
+    said
+        Whether the user said how files lie, be it of another role.
     note
-        Told `mask_rules.TURN` where it is not known and shapes do not tell.
+        Told `mask_rules.TURN` where it was not said and shapes do not tell.
     """
 
     photo: int = 1
     as_stored: bool = False
+    said: bool = False
     note: Callable[[str], object] = bool
 
     def of(self, path: Path, size: tuple[int, int]) -> Turned:
@@ -60,7 +63,8 @@ class Turns:
             return Turned(size)
         if not self.as_stored:
             ratio = size[0] / size[1]
-            if self.photo < 5 or max(ratio, 1 / ratio) ** 2 <= 1 + ASPECT_TOLERANCE:
+            alike = self.photo < 5 or max(ratio, 1 / ratio) ** 2 <= 1 + ASPECT_TOLERANCE
+            if alike and not self.said:
                 self.note(TURN)
             return Turned(size)
         return Turned(size[::-1] if self.photo >= 5 else size, self.photo)

@@ -50,7 +50,10 @@ def leave_floats(
     """
     twins: dict[Photo, tuple[str, ...]] = {}
     for photo, found in answers.items():
-        candidates = [group[0] for group in found if len(group) == 1]
+        several = len(found) == 1 and len(found[0]) > 1
+        candidates = [place for group in found if several or len(group) == 1 for place in group]
+        if several and not named:  # a photo's folder of files, whose names say what they are
+            continue
         if candidates and not named:
             stem = composed(without_suffix(candidates[0]))
             for ending in KNOWN_ENDINGS:
