@@ -119,7 +119,8 @@ def folder(tmp_path):
     for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
         (tmp_path / "all").mkdir(exist_ok=True)
         source = tmp_path / part / f"tree{name[-4:]}"
-        shutil.copy(source, tmp_path / "all" / f"tree{name}")
+        for place in (tmp_path / "all", tmp_path):
+            shutil.copy(source, place / f"tree{name}")
     scene, matte, codes = portrait_files.scene()
     frames = [(codes, portrait_files.apple_depth()), (matte, portrait_files.apple_matte())]
     (tmp_path / "portraits").mkdir()

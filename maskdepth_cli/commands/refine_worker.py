@@ -73,7 +73,7 @@ def read(request: RefineRequest, job: Job) -> Loaded:
     said = stored != "none"
     depth = None
     for path in job.paths("depth"):
-        turned = Turns(turn, stored in ("depths", "all"), said, signs.add).of(path, size)
+        turned = Turns(turn, stored in ("depths", "all"), signs.add, said).of(path, size)
         depth = read_depth_map(
             path,
             request.depth_kind,
@@ -94,7 +94,7 @@ def read(request: RefineRequest, job: Job) -> Loaded:
         request.selection,
         request.rules_of_masks(),
         request.matte or "portrait",
-        Turns(turn, stored in ("masks", "all"), said, signs.add),
+        Turns(turn, stored in ("masks", "all"), signs.add, said),
     )
     masks = read_masks(job, size, how, limit)
     if isinstance(masks, LazyMasks) and len(masks) == 1:

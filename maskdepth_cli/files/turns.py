@@ -46,16 +46,16 @@ class Turns:
         Exif orientation of the photo.
     as_stored
         Whether files without a turn of their own show the photo as it is stored.
-    said
-        Whether the user said how files lie, be it of another role.
     note
         Told `mask_rules.TURN` where it was not said and shapes do not tell.
+    said
+        Whether the user said how files lie, be it of another role.
     """
 
     photo: int = 1
     as_stored: bool = False
-    said: bool = False
     note: Callable[[str], object] = bool
+    said: bool = False
 
     def of(self, path: Path, size: tuple[int, int]) -> Turned:
         """Return how a file lies whose photo is seen at a size (width, height)."""

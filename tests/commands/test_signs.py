@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskdepth_cli.commands.signs import BARE, BEHIND, FULL, UNCHANGED, signs_of
+from maskdepth_cli.commands.signs import (
+    BARE,
+    BEHIND,
+    FULL,
+    HIGHEST,
+    LOWEST,
+    UNCHANGED,
+    lone_numbers,
+    signs_of,
+)
+from maskdepth_cli.files.depths import DepthMap
+from maskdepth_cli.files.scales import Scale
 
 SIZE = (120, 160)
 ROWS, COLUMNS = np.mgrid[: SIZE[0], : SIZE[1]]
@@ -59,3 +70,43 @@ def test_an_instance_map_may_cover_the_whole_photo_and_leave_out_what_is_near():
     for mask in (np.ones(SIZE, np.float32), 1 - DISC):
         assert set(signs_of(DISC + GROUND, mask, 1.0)) & {FULL, BEHIND}
         assert not set(signs_of(DISC + GROUND, mask, 1.0, divides=True))
+
+
+def map_of(numbers, kind="inverse", unknown=None):
+    numbers = np.asarray(numbers)
+    bits = 0 if numbers.dtype.kind == "f" else 16
+    return DepthMap(np.asarray(numbers, np.float32), numbers, Scale(kind, unknown=unknown), bits)
+
+
+def ramp(low, high, dtype=np.uint16):
+    return np.linspace(low, high, 120 * 160).reshape(SIZE).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize(("number", "sign"), [(0, LOWEST), (65535, HIGHEST)])
+def test_a_number_far_from_all_others(number, sign, dtype):
+    numbers = ramp(4000, 20000, dtype)
+    numbers[::5, ::3] = number  # 7% of the pixels
+    assert set(lone_numbers(map_of(numbers))) == {sign}
+    assert set(lone_numbers(map_of(numbers, "far"))) == {sign}
+    assert set(lone_numbers(map_of(numbers, unknown=number))) == set()
+
+
+def test_numbers_that_others_lie_beside_are_depth():
+    assert set(lone_numbers(map_of(ramp(0, 20000)))) == set()
+    saturated = np.minimum(ramp(0, 90000, np.int64), 65535).astype(np.uint16)
+    assert set(lone_numbers(map_of(saturated))) == set()
+    few = ramp(4000, 20000)
+    few[0, :50] = 0  # 0.3%
+    assert set(lone_numbers(map_of(few))) == set()
+    assert set(lone_numbers(map_of(np.full(SIZE, 7, np.uint16)))) == set()
+    assert set(lone_numbers(map_of(np.full(SIZE, np.nan, np.float32)))) == set()
+
+
+def test_of_metric_maps_neither_no_distance_nor_an_infinite_one_is_odd():
+    numbers = ramp(1000, 9000)
+    numbers[::5, ::3] = 0
+    assert set(lone_numbers(map_of(numbers, "depth", unknown=0))) == set()
+    sky = ramp(1, 9, np.float32)
+    sky[:40] = 1e10
+    assert set(lone_numbers(map_of(sky, "depth"))) == set()

@@ -322,6 +322,10 @@ def test_npz_keys(save: Save, depth: np.ndarray) -> None:
         np.testing.assert_array_equal(read_depth(save(npz(**contents)), "inverse"), depth)
     with pytest.raises(InputFileError, match="expected an array named 'depth', found a, b"):
         read_depth(save(npz(a=depth, b=depth)), "inverse")
+    several = save(npz(pred=depth, conf=depth * 0 + 1, depth=depth + 1))
+    np.testing.assert_array_equal(read_depth(several, "inverse", channel="pred"), depth)
+    with pytest.raises(InputFileError, match="an array named 'disp', found conf, depth, pred; say"):
+        read_depth(several, "inverse", channel="disp")
 
 
 def test_maps_without_a_known_pixel_are_refused(save: Save) -> None:

@@ -155,5 +155,8 @@ def test_files_made_from_the_photo_as_it_is_stored(tmp_path: Path, orientation: 
     plain = Turns(orientation, note=notes.append).of(path, size)
     assert (plain.size, plain.orientation) == (size, 1)
     assert notes == (["turn"] if orientation < 5 else [])  # 40x60 for 60x40 tells itself
+    said: list[str] = []
+    Turns(orientation, note=said.append, said=True).of(path, size)
+    assert said == []  # who says it of masks knows of depth maps
     own = Turns(orientation, True, notes.append).of(tmp_path / "photo.png", size)
     assert own.orientation == 1

@@ -39,6 +39,7 @@ def maps(root: Path, *names: str) -> Path:
         (["x/tree.png", "x/tree_raw_depth_meter.npy"], "", "x/tree_raw_depth_meter.npy"),  # DA V2
         (["x/tree-dpt_large.png", "x/tree-dpt_large.pfm"], "{name}-*", "x/tree-dpt_large.pfm"),
         (["x/tree.png", "x/tree.exr"], "", "x/tree.exr"),
+        (["x/tree_pred.npy", "x/tree_pred_colored.png"], "{name}_*", "x/tree_pred.npy"),
     ],
 )
 def test_the_floats_are_taken(tmp_path, names, pattern, taken) -> None:
