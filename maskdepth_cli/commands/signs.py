@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.depths import DepthMap
-from maskdepth_cli.files.mask_rules import TRIMAP, TURN, UNIT_CODES, VOID
+from maskdepth_cli.files.mask_rules import TRIMAP, TURN, UNIT_CODES, VOID, WHITE_ID
+from maskdepth_cli.files.scales import WHITE
 from maskdepth_cli.run.remarks import Sign
 from maskdepth_cli.types import InverseDepth, Mask
 
@@ -70,9 +71,10 @@ def lone_numbers(depth: DepthMap) -> Iterator[str]:
         As it was read, so that its numbers are the file's.
     """
     numbers, metric = depth.numbers, depth.scale.kind == "depth"
-    if numbers is None or depth.scale.unknown is not None or (metric and not depth.bits):
+    if numbers is None or (metric and not depth.bits):
         return
-    known = numbers[np.isfinite(numbers)]
+    told = depth.scale.unknown
+    known = numbers[np.isfinite(numbers) & (numbers != (np.nan if told is None else told))]
     if known.size == 0:
         return
     for sign, extreme in ((LOWEST, known.min()), (HIGHEST, known.max())):
@@ -93,6 +95,11 @@ def doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
             "256 levels are no metric depth; a picture whose white is far is --depth-kind far, one "
             "whose white is near is --depth-kind inverse"
         )
+    elif initial.numbers is not None and _stretched(initial):
+        yield (
+            "its numbers fill their range from end to end, as those of maps without a scale do: "
+            "--depth-kind far, or inverse"
+        )
     masked = mask > 0.5
     unknown = masked & ~np.isfinite(initial.inverse)
     if (share := unknown.sum() / max(masked.sum(), 1)) > _MOST_UNKNOWN:
@@ -100,6 +107,15 @@ def doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:
             f"{share:.0%} of what is masked has no distance above 0; if it is no metric depth: "
             "--depth-kind far, or inverse"
         )
+
+
+def _stretched(depth: DepthMap) -> bool:
+    """Tell whether numbers go from exactly 0 to exactly 1, or the largest code, without a gap."""
+    assert depth.numbers is not None
+    known = depth.numbers[np.isfinite(depth.numbers)]
+    white = WHITE if depth.bits else 1
+    ends = known.size and known.min() == 0 and known.max() == white
+    return bool(ends) and HIGHEST not in lone_numbers(depth)
 
 
 def _lies_behind(
@@ -190,6 +206,12 @@ def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
             VOID,
             "instance maps of {count} of {total} photos hold 255 in a palette: void by the VOC "
             "convention, neither object nor background (--void -1 if it is an object)",
+            0,
+        ),
+        Sign(
+            WHITE_ID,
+            "instance maps of {count} of {total} photos hold 255 among small numbers, taken as an "
+            "object; if it is neither object nor background: --void 255",
             0,
         ),
         Sign(

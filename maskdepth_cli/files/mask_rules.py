@@ -8,7 +8,7 @@ from typing import Annotated
 from maskdepth_cli.choices import MaskChannel
 from maskdepth_cli.settings import Setting
 
-UNIT_CODES, TRIMAP, VOID, TURN = "codes 0 and 1", "trimap", "void", "turn"
+UNIT_CODES, TRIMAP, VOID, WHITE_ID, TURN = "codes 0 and 1", "trimap", "void", "white id", "turn"
 """Signs: what was met while files were read, for the remarks of a run."""
 VOC_VOID = 255
 

@@ -22,6 +22,7 @@ from maskdepth_cli.files.mask_rules import (
     UNIT_CODES,
     VOC_VOID,
     VOID,
+    WHITE_ID,
     MaskRules,
 )
 from maskdepth_cli.files.mask_samples import alpha_mask, is_trimap, without_void
@@ -147,7 +148,10 @@ def scaled_mask(
     with np.errstate(over="ignore", invalid="ignore"):
         mask = np.divide(values, np.float32(full), dtype=np.float32)
     if not (mask.min() >= 0 and mask.max() <= 1):  # false with a NaN
-        raise InputFileError(f"{shown(path)}: mask values must be finite and within 0 and 1")
+        raise InputFileError(
+            f"{shown(path)}: mask values must be finite and within 0 and 1; divide them by their "
+            "white, or save whole numbers"
+        )
     return np.ascontiguousarray(mask)
 
 
@@ -195,7 +199,8 @@ def read_instance_map(
         The number of pixels that are neither object nor background, see
         `mask_rules.without_void`; -1: none; by default 255 in palette pictures, as VOC has it.
     note : callable
-        Told of `mask_rules.VOID` where that convention was used.
+        Told of `mask_rules.VOID` where that convention was used, of `mask_rules.WHITE_ID` where it
+        may have been meant: 255 among small numbers.
     panoptic : bool or "auto"
         Whether an RGB picture is a panoptic map; "auto" takes it as one unless its three channels
         are equal everywhere (a gray map saved as RGB).
@@ -214,9 +219,12 @@ def read_instance_map(
     """
     path = Path(path)
     ids, from_palette = _stored_ids(path, panoptic, max_megapixels)
-    if void is None and from_palette and (ids == VOC_VOID).any():
-        note(VOID)
-        void = VOC_VOID
+    if void is None and (ids == VOC_VOID).any():
+        if from_palette:
+            note(VOID)
+            void = VOC_VOID
+        elif 0 < ids[ids != VOC_VOID].max(initial=0) < VOC_VOID // 2:
+            note(WHITE_ID)
     return ids if void is None or void < 0 else without_void(ids, void)
 
 

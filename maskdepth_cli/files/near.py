@@ -90,11 +90,31 @@ def _other_pattern(photos: Sequence[InputFile], places: Sequence[str], search: S
     counts = {text: _fitting(text, photos, places) for text in candidates}
     chosen = max(candidates, key=lambda text: counts[text])
     if not counts[chosen]:
-        return ""
+        return _pattern_elsewhere(chosen, photos, places, search)
     advice = f"files there are named {chosen.replace('{name}', 'NAME')}"
     if not search.option:
         return advice
     return f"{advice}: {search.option} '{chosen}' pairs {counts[chosen]}"
+
+
+def _pattern_elsewhere(
+    text: str, photos: Sequence[InputFile], places: Sequence[str], search: Search
+) -> str:
+    """Name the folders whose files have a pattern, where none lies where it would be looked for."""
+    pattern, stems = NamePattern(text), {_stem(photo.name) for photo in photos}
+    folders = {
+        place.rpartition("/")[0]
+        for place in places
+        if pattern.photo_of(_stem(place), stems) in stems
+    }
+    if not folders or not search.option:
+        return ""
+    names = " or ".join(shown(joined(search.root, folder)) for folder in sorted(folders)[:3])
+    return (
+        f"files in {names} are named {text.replace('{name}', 'NAME')}: give "
+        f"{'one of these folders' if len(folders) > 1 else 'that folder'}, and {search.option} "
+        f"'{text}'"
+    )
 
 
 def _common_start(texts: Sequence[str]) -> str:

@@ -131,8 +131,11 @@ class Companion:
 
     def _which(self, files: Sequence[str]) -> str:
         """Return how to name one of a photo's folder of files."""
-        if not self.option or not self.pattern.plain:
+        if not self.option:
             return ""
+        if not self.pattern.plain:
+            names = ", ".join(shown(Path(path).name) for path in files[:_SHARED_NAMED])
+            return f"; narrow {self.option} down: {names}"
         stems = [Path(path).stem for path in files]
         stem = next((one for one in stems if one == self.noun.split()[0]), stems[0])
         return f"; say which: {self.option} '{{name}}/{shown(stem)}'"

@@ -12,6 +12,7 @@ from maskdepth_cli.commands.signs import (
     HIGHEST,
     LOWEST,
     UNCHANGED,
+    doubts,
     lone_numbers,
     signs_of,
 )
@@ -110,3 +111,27 @@ def test_of_metric_maps_neither_no_distance_nor_an_infinite_one_is_odd():
     sky = ramp(1, 9, np.float32)
     sky[:40] = 1e10
     assert set(lone_numbers(map_of(sky, "depth"))) == set()
+
+
+def test_codes_of_no_measurement_in_metric_maps():
+    numbers = ramp(1000, 9000)
+    numbers[::5, ::3] = 65535
+    assert set(lone_numbers(map_of(numbers, "depth", unknown=0))) == {HIGHEST}
+    assert set(lone_numbers(map_of(numbers, "depth", unknown=65535))) == set()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "doubted"),
+    [
+        (ramp(0, 1, np.float32), True),  # Marigold's
+        (ramp(0, 65535), True),
+        (ramp(0, 1.5, np.float32), False),  # metres
+        (ramp(0.2, 1, np.float32), False),
+        (ramp(0, 9000), False),  # millimetres
+    ],
+)
+def test_metric_maps_that_fill_their_range(numbers, doubted):
+    made = map_of(numbers, "depth")
+    said = [one for one in doubts(made, DISC) if "from end to end" in one]
+    assert bool(said) == doubted
+    assert not list(doubts(map_of(numbers), DISC))

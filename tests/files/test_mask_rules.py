@@ -112,6 +112,24 @@ def test_void_of_voc_is_neither_object_nor_background(tmp_path: Path) -> None:
     assert set(np.unique(read_instance_map(voc(tmp_path), void=-1))) == {0, 7, 255}
 
 
+def test_white_among_small_numbers_of_a_gray_map_may_be_void(tmp_path: Path) -> None:
+    notes: list[str] = []
+    gray = np.zeros((20, 30), np.uint8)
+    gray[4:9, 5:12] = 3
+    plain = saved(tmp_path / "plain.png", gray)
+    gray[12:, :] = 255
+    white = saved(tmp_path / "white.png", gray)
+    many = saved(tmp_path / "many.png", np.arange(256, dtype=np.uint8).repeat(4).reshape(32, 32))
+    alone = saved(tmp_path / "alone.png", (gray == 3).astype(np.uint8) * 255)
+    for path in (plain, many, alone):
+        read_instance_map(path, note=notes.append)
+    assert notes == []
+    np.testing.assert_array_equal(read_instance_map(white, note=notes.append), gray)
+    assert notes == ["white id"]
+    read_instance_map(white, void=255, note=notes.append)
+    assert len(notes) == 1
+
+
 def test_another_number_of_void(tmp_path: Path) -> None:
     ids = np.zeros((40, 60), np.uint8)
     ids[10:30, 10:30] = 255  # gray: an object of this number

@@ -150,3 +150,24 @@ def test_two_photos_of_one_name_are_told_how_to_name_their_mask(plan):
         make(f"photos/{i}.jpg", f"photos/{i}.webp", f"masks/{i}.png")
     assert len(plan().notes) == 4
     assert plan().notes[-1].startswith("297 more masks")
+
+
+def test_folders_below_whose_files_have_a_pattern(plan):
+    """Marigold's output folder as a whole."""
+    make("photos/a.jpg", "photos/b.jpg", "masks/a.png", "masks/b.png")
+    for name in ("a", "b"):
+        make(f"out_of/depth_npy/{name}_pred.npy", f"out_of/depth_bw/{name}_pred.png")
+    (note,) = plan(depths=Path("out_of")).notes[:1]
+    assert note.endswith(
+        "files in out_of/depth_bw or out_of/depth_npy are named NAME_pred: give one of these "
+        "folders, and --depth-suffix '{name}_pred'"
+    )
+
+
+def test_two_maps_of_one_pattern(plan):
+    make("photos/a.jpg", "masks/a.png", "depths/a-beit.png", "depths/a-swin.png")
+    (left,) = plan(depths=Path("depths"), depth_suffix="{name}-*").left_out
+    assert left.reason == (
+        "2 files in depths, but one depth map is needed; narrow --depth-suffix down: a-beit.png, "
+        "a-swin.png"
+    )
