@@ -13,6 +13,7 @@ from pathlib import Path
 import command_server
 import cv2
 import numpy as np
+import OpenEXR
 import portrait_files
 import pytest
 import trees
@@ -116,6 +117,13 @@ def folder(tmp_path):
         write(tmp_path / f"metric/{name}.png", (4000 / blurred).astype(np.uint16))
     (tmp_path / "instances.json").write_text(json.dumps(annotations("tree", "x/tree", "x/hut")))
     shutil.copytree(tmp_path / "photos", tmp_path / "panoramas")
+    shutil.copytree(tmp_path / "photos", tmp_path / "val2017")
+    (tmp_path / "annotations").mkdir()
+    shutil.copy(tmp_path / "instances.json", tmp_path / "annotations/instances_val2017.json")
+    for name, channel in (("plates", "Y"), ("mattes", "A"), ("renders", "ViewLayer.Depth.Z")):
+        (tmp_path / name).mkdir()
+        pixels = 4 / blurred if name == "renders" else inside.astype(np.float32)
+        OpenEXR.File({}, {channel: pixels}).write(str(tmp_path / name / "tree.exr"))
     for part, name in (("photos", ".jpg"), ("masks", "_mask.png"), ("depths", "_depth.png")):
         (tmp_path / "all").mkdir(exist_ok=True)
         source = tmp_path / part / f"tree{name[-4:]}"
