@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, Matte
-from maskdepth_cli.files.annotations import is_annotation_file
-from maskdepth_cli.files.mask_files import LazyMasks, open_masks
 from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
 from maskdepth_cli.files.masks import read_instance_map
-from maskdepth_cli.files.portraits.reading import read_matte
-from maskdepth_cli.files.selection import EVERYTHING, Selection
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.files.turns import Turns
+from maskdepth_cli.pairing.annotations import is_annotation_file
+from maskdepth_cli.pairing.mask_files import LazyMasks, open_masks
+from maskdepth_cli.pairing.selection import EVERYTHING, Selection
+from maskdepth_cli.portraits.reading import read_matte
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, Mask
 

@@ -11,11 +11,11 @@ from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.commands.layered_request import LayeredRequest
 from maskdepth_cli.commands.written import Written
 from maskdepth_cli.errors import ExitCode, InputFileError, UsageError
-from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.remote import Stage, is_remote
+from maskdepth_cli.pairing.finding import is_file
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
 from maskdepth_cli.run.manifest import DONE, Record

@@ -10,15 +10,15 @@ from typing import Any
 
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import ExitCode, UsageError
-from maskdepth_cli.files.annotations import encode_labelme
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.finding import is_folder
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.files.masks import write_mask
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import find_inputs, pair
-from maskdepth_cli.files.selection import EVERYTHING
 from maskdepth_cli.masking.makers import Found, Maker, Network, maker_of
+from maskdepth_cli.pairing.annotations import encode_labelme
+from maskdepth_cli.pairing.finding import is_folder
+from maskdepth_cli.pairing.matching import find_inputs, pair
+from maskdepth_cli.pairing.selection import EVERYTHING
 from maskdepth_cli.run.gathering import photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.manifest import Manifest

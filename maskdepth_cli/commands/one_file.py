@@ -16,10 +16,10 @@ from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import ExitCode, UsageError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import extension
-from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import IMAGE_SUFFIXES
 from maskdepth_cli.files.remote import is_remote
+from maskdepth_cli.pairing.finding import is_file
+from maskdepth_cli.pairing.matching import IMAGE_SUFFIXES
 from maskdepth_cli.run.gathering import Wanted, gather
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.planning import Layout
@@ -72,10 +72,10 @@ def into_one_file(
     """
     target = options.folder
     format = _format(request, target, depths)
-    runs = {
+    runs: dict[str, bool] = {
         "--dry-run": options.dry_run,
         "--json": options.json,
-        "--shard": options.shard,
+        "--shard": bool(options.shard),
         "--executor ray": options.cluster.executor == "ray",
     }
     if needless := [*(name for name, given in runs.items() if given), *more]:

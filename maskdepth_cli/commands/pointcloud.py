@@ -16,10 +16,10 @@ from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
 from maskdepth_cli.files.ply import write_ply
 from maskdepth_cli.files.remote import is_remote
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.pairing.matching import DEPTH_SUFFIXES
 from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions

@@ -9,13 +9,13 @@ from typing import Any
 from maskdepth_cli.choices import Matte
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.headers import open_file, read_header
-from maskdepth_cli.files.portraits.reading import (
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.portraits.reading import (
     missing_depth,
     missing_matte,
     read_contents,
     read_embedded_depth,
 )
-from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.types import InverseDepth
 
 

@@ -35,7 +35,8 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         Before any work; see docs/exit-codes.md.
     """
     if names_a_file(options.folder) and not as_typed(request):
-        depths = [depth_maps("depth", request.depths, request.depth_suffix)]
+        given = request.depths
+        depths = [depth_maps("depth", given, request.depth_suffix)] if given else []
         return into_one_file(
             request,
             options,

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte, StoredRole
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import FinishSettings, RefineSettings
-from maskdepth_cli.files.finding import is_there
 from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
-from maskdepth_cli.files.selection import EVERYTHING, Selection
+from maskdepth_cli.pairing.finding import is_there
+from maskdepth_cli.pairing.selection import EVERYTHING, Selection
 from maskdepth_cli.settings import (
     DepthSuffixSetting,
     FormatSetting,

@@ -20,12 +20,12 @@ from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
 from maskdepth_cli.files.depths import DepthMap, read_depth_map
 from maskdepth_cli.files.images import orientation_of, read_photo
-from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.masks import read_mask, write_mask
-from maskdepth_cli.files.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.files.scales import Scale
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.files.turns import Turns
+from maskdepth_cli.pairing.mask_files import LazyMasks
+from maskdepth_cli.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.panels import refinement_panel

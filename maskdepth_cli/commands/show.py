@@ -16,10 +16,10 @@ from maskdepth_cli.commands.wanted import depth_maps, masks_or_instances
 from maskdepth_cli.errors import ExitCode, InputFileError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.mask_files import LazyMasks
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.metrics.alignment import align, normalise_truth
+from maskdepth_cli.pairing.mask_files import LazyMasks
 from maskdepth_cli.run.gathering import Wanted, gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions

@@ -10,9 +10,9 @@ from pathlib import Path
 from maskdepth_cli.commands.portraits import matte_missing
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.coco import check_selection
-from maskdepth_cli.files.finding import is_there
-from maskdepth_cli.files.pairing import DEPTH_SUFFIXES
+from maskdepth_cli.pairing.coco import check_selection
+from maskdepth_cli.pairing.finding import is_there
+from maskdepth_cli.pairing.matching import DEPTH_SUFFIXES
 from maskdepth_cli.run.gathering import Wanted
 
 

@@ -11,16 +11,16 @@ from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
-from maskdepth_cli.files.mask_files import open_masks
 from maskdepth_cli.files.masks import read_instance_map
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import (
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.pairing.mask_files import open_masks
+from maskdepth_cli.pairing.matching import (
     DEPTH_SUFFIXES,
     MASK_SUFFIXES,
     find_inputs,
     pair,
 )
-from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask
 
 Source = Literal["instances", "files", "from-depth"]

@@ -11,8 +11,8 @@ from maskdepth_cli.datasets.samples import DepthDataset, Frame, Sample
 from maskdepth_cli.errors import InputFileError, NothingToDoError
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import DEPTH_SUFFIXES, InputFile, pair
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.pairing.matching import DEPTH_SUFFIXES, InputFile, pair
 from maskdepth_cli.types import InverseDepth
 from maskdepth_cli.weights.registry import HUGGING_FACE
 

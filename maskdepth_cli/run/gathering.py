@@ -11,11 +11,10 @@ from pathlib import Path
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, NothingToDoError, UsageError
 from maskdepth_cli.files.atomic import check_writable, ignores_case
-from maskdepth_cli.files.finding import without_suffix
 from maskdepth_cli.files.images import image_size
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.near import Search, why_unpaired
-from maskdepth_cli.files.pairing import (
+from maskdepth_cli.pairing.finding import without_suffix
+from maskdepth_cli.pairing.matching import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
     RAW_SUFFIXES,
@@ -25,7 +24,8 @@ from maskdepth_cli.files.pairing import (
     find_inputs,
     pair,
 )
-from maskdepth_cli.files.patterns import SAME_NAME, composed
+from maskdepth_cli.pairing.near import Search, why_unpaired
+from maskdepth_cli.pairing.patterns import SAME_NAME, composed
 from maskdepth_cli.run.jobs import Job, Plan
 from maskdepth_cli.run.planning import Companion, Layout, plan_jobs
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskdepth_cli.files.depth_writing import extension
-from maskdepth_cli.files.finding import joined, suffix, without_suffix
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.pairing import InputFile, NamePattern, Pairing, output_names, texts_of
-from maskdepth_cli.files.patterns import SAME_NAME
+from maskdepth_cli.pairing.finding import joined, suffix, without_suffix
+from maskdepth_cli.pairing.matching import InputFile, NamePattern, Pairing, output_names, texts_of
+from maskdepth_cli.pairing.patterns import SAME_NAME
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
 
 _NAMED = 20

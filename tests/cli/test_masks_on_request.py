@@ -12,9 +12,9 @@ from album import SIZE, Album
 from mask_networks import brightness, segmentation
 from PIL import Image
 
-from maskdepth_cli.files.mask_files import open_masks
 from maskdepth_cli.files.masks import read_mask
-from maskdepth_cli.files.selection import Selection
+from maskdepth_cli.pairing.mask_files import open_masks
+from maskdepth_cli.pairing.selection import Selection
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import portrait_files as built
 import pytest
 
 from maskdepth_cli.errors import ExitCode
-from maskdepth_cli.files.portraits.reading import read_embedded_depth
+from maskdepth_cli.portraits.reading import read_embedded_depth
 
 PHOTO, MATTE, CODES = built.scene()
 FRAMES = [(CODES, built.apple_depth(low=0.5, high=2.5)), (MATTE, built.apple_matte())]

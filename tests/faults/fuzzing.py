@@ -378,7 +378,7 @@ def _read_checkpoint(path: Path) -> None:
 
 
 def _read_list(path: Path) -> None:
-    from maskdepth_cli.files.finding import find_inputs
+    from maskdepth_cli.pairing.finding import find_inputs
 
     with path.open("rb") as stream:
         find_inputs(["-"], stdin=stream)

@@ -15,9 +15,9 @@ from PIL import Image
 
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.depths import read_depth
-from maskdepth_cli.files.finding import find_inputs
 from maskdepth_cli.files.images import image_size, read_image
 from maskdepth_cli.files.masks import read_instance_map, read_mask
+from maskdepth_cli.pairing.finding import find_inputs
 
 Save = Callable[..., Path]
 

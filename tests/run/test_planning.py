@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from maskdepth_cli.files.pairing import InputFile, Pairing
+from maskdepth_cli.pairing.matching import InputFile, Pairing
 from maskdepth_cli.run.planning import Companion, Layout, plan_jobs
 
 OUT = Path("out")

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskdepth_cli.files.portraits import apple, jpeg_parts
-from maskdepth_cli.files.portraits.contents import Contents, Samples, StoredMap, decode_gray
-from maskdepth_cli.files.portraits.jpeg_parts import Bytes, Parts
-from maskdepth_cli.files.portraits.scale import google_scale
-from maskdepth_cli.files.portraits.xmp import Packet, as_number, field, structures
 from maskdepth_cli.files.rasters import orient
+from maskdepth_cli.portraits import apple, jpeg_parts
+from maskdepth_cli.portraits.contents import Contents, Samples, StoredMap, decode_gray
+from maskdepth_cli.portraits.jpeg_parts import Bytes, Parts
+from maskdepth_cli.portraits.scale import google_scale
+from maskdepth_cli.portraits.xmp import Packet, as_number, field, structures
 
 GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 DEPTH_MAP = "http://ns.google.com/photos/dd/1.0/depthmap/"

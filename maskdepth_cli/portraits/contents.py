@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries, png
 from maskdepth_cli.files.limits import check_size
-from maskdepth_cli.files.portraits.scale import Scale
+from maskdepth_cli.portraits.scale import Scale
 
 Container: TypeAlias = Literal["HEIF", "MPO", "GDepth", "Dynamic Depth"]
 Samples: TypeAlias = NDArray[Any]

@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.finding import suffix
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.pairing.finding import suffix
 
 _NAME = "{name}"
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")

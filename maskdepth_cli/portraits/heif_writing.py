@@ -8,18 +8,18 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.files.portraits import apple
-from maskdepth_cli.files.portraits.depth_sei import uniform_disparity
-from maskdepth_cli.files.portraits.heif_boxes import (
+from maskdepth_cli.portraits import apple
+from maskdepth_cli.portraits.depth_sei import uniform_disparity
+from maskdepth_cli.portraits.heif_boxes import (
     Items,
     Reference,
     box,
     full_box,
     read_items,
 )
-from maskdepth_cli.files.portraits.heifs import description
-from maskdepth_cli.files.portraits.scale import Coded
-from maskdepth_cli.files.portraits.xmp import Packet
+from maskdepth_cli.portraits.heifs import description
+from maskdepth_cli.portraits.scale import Coded
+from maskdepth_cli.portraits.xmp import Packet
 
 _QUALITY = 90
 _URN = apple.DEPTH_URNS[0].encode() + b"\0"

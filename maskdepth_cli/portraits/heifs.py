@@ -11,11 +11,11 @@ import numpy as np
 
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files.limits import check_size
-from maskdepth_cli.files.portraits import apple
-from maskdepth_cli.files.portraits.contents import Contents, Samples, StoredMap
-from maskdepth_cli.files.portraits.heif_boxes import Bytes, Items, read_items
-from maskdepth_cli.files.portraits.scale import Scale
-from maskdepth_cli.files.portraits.xmp import Packet
+from maskdepth_cli.portraits import apple
+from maskdepth_cli.portraits.contents import Contents, Samples, StoredMap
+from maskdepth_cli.portraits.heif_boxes import Bytes, Items, read_items
+from maskdepth_cli.portraits.scale import Scale
+from maskdepth_cli.portraits.xmp import Packet
 
 
 def read_heif(data: Bytes, path: Path) -> Contents:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskdepth_cli.files.finding import InputFile, joined, suffix, without_suffix
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.patterns import NamePattern, composed
+from maskdepth_cli.pairing.finding import InputFile, joined, suffix, without_suffix
+from maskdepth_cli.pairing.patterns import NamePattern, composed
 
 _LOOKED_AT = 300
 """Files, and photos, that names are guessed from: spread over all of them."""

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.files import libraries, png
-from maskdepth_cli.files.portraits import apple, jpeg_parts
-from maskdepth_cli.files.portraits.contents import Container
-from maskdepth_cli.files.portraits.jpeg_parts import Frame, Parts
-from maskdepth_cli.files.portraits.jpegs import DEPTH_MAP, GDEPTH, container_items
-from maskdepth_cli.files.portraits.scale import Coded
-from maskdepth_cli.files.portraits.xmp import Packet, set_field
 from maskdepth_cli.files.rasters import orient
+from maskdepth_cli.portraits import apple, jpeg_parts
+from maskdepth_cli.portraits.contents import Container
+from maskdepth_cli.portraits.jpeg_parts import Frame, Parts
+from maskdepth_cli.portraits.jpegs import DEPTH_MAP, GDEPTH, container_items
+from maskdepth_cli.portraits.scale import Coded
+from maskdepth_cli.portraits.xmp import Packet, set_field
 
 _QUALITY = 98  # less rings at the edges that were just sharpened
 _BACK = {6: 8, 8: 6}  # every other orientation undoes itself

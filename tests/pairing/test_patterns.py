@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.patterns import NamePattern
+from maskdepth_cli.pairing.patterns import NamePattern
 
 PHOTOS = {"tree", "x/tree", "my-tree", "my", "a.b", "tree.jpg"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.finding import suffix, without_suffix
 from maskdepth_cli.files.headers import open_file, read_header
-from maskdepth_cli.files.patterns import composed
+from maskdepth_cli.pairing.finding import suffix, without_suffix
+from maskdepth_cli.pairing.patterns import composed
 
 KNOWN_ENDINGS = ("_raw_depth_meter",)
 """What tools add to a photo's name for the floats beside a picture of that name: Depth Anything

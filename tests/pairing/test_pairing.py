@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.pairing import (
+from maskdepth_cli.pairing.matching import (
     DEPTH_SUFFIXES,
     InputFile,
     NamePattern,

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError, UsageError
-from maskdepth_cli.files.coco import check_selection
-from maskdepth_cli.files.finding import InputFile
-from maskdepth_cli.files.mask_files import open_masks
 from maskdepth_cli.files.masks import read_mask
-from maskdepth_cli.files.pairing import pair
-from maskdepth_cli.files.selection import Selection
+from maskdepth_cli.pairing.coco import check_selection
+from maskdepth_cli.pairing.finding import InputFile
+from maskdepth_cli.pairing.mask_files import open_masks
+from maskdepth_cli.pairing.matching import pair
+from maskdepth_cli.pairing.selection import Selection
 
 Save = Callable[..., Path]
 HEIGHT, WIDTH = 20, 30
@@ -346,6 +346,6 @@ def test_hostile_annotations(save: Save, data: bytes) -> None:
 
 def test_without_its_library(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(save, [{"segmentation": rle(FIRST)}])
-    monkeypatch.setattr("maskdepth_cli.files.regions.find_spec", lambda name: None)
+    monkeypatch.setattr("maskdepth_cli.pairing.regions.find_spec", lambda name: None)
     with pytest.raises(InputFileError, match=r"pip install 'maskdepth\[coco\]'"):
         masks(path)

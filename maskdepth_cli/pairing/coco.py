@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from maskdepth_cli.errors import InputFileError, UsageError
-from maskdepth_cli.files.annotations import Region, read_json, shapes_of
-from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.masks import read_instance_map
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.regions import Patch
-from maskdepth_cli.files.selection import Selection
+from maskdepth_cli.pairing.annotations import Region, read_json, shapes_of
+from maskdepth_cli.pairing.finding import is_file
+from maskdepth_cli.pairing.regions import Patch
+from maskdepth_cli.pairing.selection import Selection
 
 _NAMED = 12
 _reading = threading.Lock()

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.coco import CocoFile, coco_file_at
-from maskdepth_cli.files.finding import (
+from maskdepth_cli.files.names import shown
+from maskdepth_cli.pairing.coco import CocoFile, coco_file_at
+from maskdepth_cli.pairing.finding import (
     IMAGE_SUFFIXES,
     RAW_SUFFIXES,
     InputFile,
@@ -23,10 +24,9 @@ from maskdepth_cli.files.finding import (
     suffix,
     without_suffix,
 )
-from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.output_names import OutputNames, output_names
-from maskdepth_cli.files.patterns import SAME_NAME, NamePattern, composed
-from maskdepth_cli.files.twins import leave_floats
+from maskdepth_cli.pairing.output_names import OutputNames, output_names
+from maskdepth_cli.pairing.patterns import SAME_NAME, NamePattern, composed
+from maskdepth_cli.pairing.twins import leave_floats
 
 __all__ = [
     "DEPTH_SUFFIXES",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskdepth_cli.files.pairing import (
+from maskdepth_cli.pairing.matching import (
     DEPTH_SUFFIXES,
     MASK_SUFFIXES,
     NamePattern,

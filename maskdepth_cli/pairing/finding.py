@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.lists import parse_list
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.pairing.lists import parse_list
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp"}

@@ -11,10 +11,10 @@ from maskdepth_cli.choices import MAX_MEGAPIXELS, Matte
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.portraits.contents import Contents
-from maskdepth_cli.files.portraits.heifs import read_heif
-from maskdepth_cli.files.portraits.jpegs import read_jpeg
 from maskdepth_cli.files.sniffing import sniff
+from maskdepth_cli.portraits.contents import Contents
+from maskdepth_cli.portraits.heifs import read_heif
+from maskdepth_cli.portraits.jpegs import read_jpeg
 from maskdepth_cli.types import InverseDepth, Mask
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mmap import mmap
 from typing import TypeAlias
 
-from maskdepth_cli.files.portraits.xmp import NOTE, Packet
+from maskdepth_cli.portraits.xmp import NOTE, Packet
 
 Bytes: TypeAlias = bytes | mmap
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"

@@ -21,10 +21,10 @@ import numpy as np
 
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files import libraries
-from maskdepth_cli.files.finding import is_file
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.regions import Patch
+from maskdepth_cli.pairing.finding import is_file
+from maskdepth_cli.pairing.regions import Patch
 from maskdepth_cli.types import Mask
 
 LARGEST = 256 << 20

@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.annotations import (
-    Region,
-    is_annotation_file,
-    read_regions,
-    says_nothing,
-)
 from maskdepth_cli.files.arrays import is_array_file, read_array
-from maskdepth_cli.files.coco import coco_file
 from maskdepth_cli.files.headers import open_file
 from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
 from maskdepth_cli.files.masks import read_mask, scaled_mask
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.regions import check_library, region_mask
-from maskdepth_cli.files.selection import EVERYTHING, Selection
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.pairing.annotations import (
+    Region,
+    is_annotation_file,
+    read_regions,
+    says_nothing,
+)
+from maskdepth_cli.pairing.coco import coco_file
+from maskdepth_cli.pairing.regions import check_library, region_mask
+from maskdepth_cli.pairing.selection import EVERYTHING, Selection
 from maskdepth_cli.types import Mask
 
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError
-from maskdepth_cli.files.portraits import heif_writing, heifs
-from maskdepth_cli.files.portraits.embedding import embedded_copy
-from maskdepth_cli.files.portraits.reading import read_contents, read_embedded_depth, read_matte
-from maskdepth_cli.files.portraits.scale import coded
+from maskdepth_cli.portraits import heif_writing, heifs
+from maskdepth_cli.portraits.embedding import embedded_copy
+from maskdepth_cli.portraits.reading import read_contents, read_embedded_depth, read_matte
+from maskdepth_cli.portraits.scale import coded
 
 PHOTO, MATTE, CODES = built.scene()
 EXIF_TURNS = {1: lambda x: x, 3: lambda x: np.rot90(x, 2), 6: lambda x: np.rot90(x, -1),

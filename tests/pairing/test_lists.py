@@ -8,7 +8,7 @@ import os
 import pytest
 
 from maskdepth_cli.errors import UsageError
-from maskdepth_cli.files.lists import parse_list
+from maskdepth_cli.pairing.lists import parse_list
 
 NAMES = ["photos/a.jpg", "photos/Zoë 写真.jpg", "x/b 1.png"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from maskdepth_cli.choices import Matte
-from maskdepth_cli.files.portraits.scale import Scale
-from maskdepth_cli.files.portraits.xmp import Packet
+from maskdepth_cli.portraits.scale import Scale
+from maskdepth_cli.portraits.xmp import Packet
 
 PIXELS = "http://ns.apple.com/pixeldatainfo/1.0/"
 DEPTH = "http://ns.apple.com/depthData/1.0/"

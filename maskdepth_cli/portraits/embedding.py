@@ -11,13 +11,13 @@ from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError, OutputError
 from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.portraits import heif_writing, jpeg_writing
-from maskdepth_cli.files.portraits.contents import Contents
-from maskdepth_cli.files.portraits.heifs import read_heif
-from maskdepth_cli.files.portraits.jpegs import read_jpeg
-from maskdepth_cli.files.portraits.reading import read_contents
-from maskdepth_cli.files.portraits.scale import Coded, coded
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.portraits import heif_writing, jpeg_writing
+from maskdepth_cli.portraits.contents import Contents
+from maskdepth_cli.portraits.heifs import read_heif
+from maskdepth_cli.portraits.jpegs import read_jpeg
+from maskdepth_cli.portraits.reading import read_contents
+from maskdepth_cli.portraits.scale import Coded, coded
 from maskdepth_cli.types import InverseDepth
 
 LONGEST_SIDE = 2048

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from maskdepth_cli.files.finding import InputFile, without_suffix
-from maskdepth_cli.files.patterns import composed
+from maskdepth_cli.pairing.finding import InputFile, without_suffix
+from maskdepth_cli.pairing.patterns import composed
 
 
 class OutputNames(Mapping[InputFile, Path]):
