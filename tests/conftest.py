@@ -20,6 +20,18 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Write bytes to a file; the name may lie about the format."""
+
+    def write(data: bytes, name: str = "file.png") -> Path:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def album(tmp_path: Path, weights: Path) -> Album:
     return Album(tmp_path, weights)
 

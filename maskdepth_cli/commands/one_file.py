@@ -13,7 +13,7 @@ from typing import TypeVar
 from maskdepth_cli.choices import DepthFormat
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.commands.refine_request import RefineRequest
-from maskdepth_cli.errors import ExitCode, UsageError
+from maskdepth_cli.errors import ExitCode, OutputError, UsageError
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import extension
 from maskdepth_cli.files.names import shown
@@ -48,6 +48,7 @@ def into_one_file(
     work: Callable[[Request, RunOptions], ExitCode],
     depths: Sequence[Wanted] = (),
     more: Sequence[str] = (),
+    places: Sequence[Path] = (),
 ) -> ExitCode:
     """Write the depth map of a single photo to the file `options.folder`.
 
@@ -63,6 +64,8 @@ def into_one_file(
         Where the initial depth map is looked for, by whose file the format is chosen.
     more
         Options that were given and need a folder.
+    places
+        Files and folders of masks and maps, none of whose files is overwritten.
 
     Raises
     ------
@@ -72,6 +75,8 @@ def into_one_file(
     """
     target = options.folder
     format = _format(request, target, depths)
+    if target.exists() and any(_within(target, place) for place in places):
+        raise UsageError(f"{shown(target)} is an input and the target; choose another --output")
     runs: dict[str, bool] = {
         "--dry-run": options.dry_run,
         "--json": options.json,
@@ -94,6 +99,11 @@ def into_one_file(
     return code
 
 
+def _within(target: Path, place: Path) -> bool:
+    """Tell whether a file is a place, or lies in that folder."""
+    return place.exists() and target.resolve().is_relative_to(place.resolve())
+
+
 def _format(
     request: RefineRequest | PredictRequest, target: Path, depths: Sequence[Wanted]
 ) -> tuple[DepthFormat, str]:
@@ -106,7 +116,7 @@ def _format(
         )
     photos = request.inputs
     if is_remote(target) or len(photos) != 1 or not is_file(Path(photos[0])):
-        raise UsageError(
+        raise (OutputError if target.exists() else UsageError)(
             f"{shown(target)} is the name of a file, which takes the depth map of one photo on a "
             "disk; name a folder with --output"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from maskdepth_cli.commands.made_masks import with_masks
@@ -36,13 +37,14 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     """
     if names_a_file(options.folder) and not as_typed(request):
         given = request.depths
-        depths = [depth_maps("depth", given, request.depth_suffix)] if given else []
+        places = (request.masks, request.instances, given, request.sky)
         return into_one_file(
             request,
             options,
             refine_files,
-            depths if request.depths else (),
-            [name for name, given in _besides(request).items() if given],
+            [depth_maps("depth", given, request.depth_suffix)] if given else (),
+            [name for name, wanted in _besides(request).items() if wanted],
+            [Path(place) for place in places if place],
         )
     return run_where_it_lies(request, options, _refine_here)
 

@@ -68,6 +68,7 @@ def test_it_is_written_again(album, maskdepth):
         ("d.png", ("--json",), "photos/a.jpg", "--json need a folder"),
         ("d.png", ("--format", "exr"), "photos/a.jpg", "contradicts --format exr"),
         ("depths/a.npy", (), "photos/a.jpg", "is an input and the target"),
+        ("masks/a.png", (), "photos/a.jpg", "is an input and the target"),
     ],
 )
 def test_what_has_no_place_in_one_file(album, maskdepth, output, more, photo, words):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,15 +17,3 @@ def smooth(rng: np.random.Generator) -> np.ndarray:
     """A photo-like picture, (37, 53, 3) uint8, all channels different."""
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
     return np.asarray(coarse.resize((53, 37), Image.Resampling.BICUBIC))
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Callable[..., Path]:
-    """Write bytes to a file; the name may lie about the format."""
-
-    def write(data: bytes, name: str = "file.png") -> Path:
-        path = tmp_path / name
-        path.write_bytes(data)
-        return path
-
-    return write
