@@ -59,7 +59,7 @@ def draw_bokeh(folder: Path) -> None:
     maskdepth("bokeh", RUN, "astronaut.jpg", "--aperture", "0.03", "-o", folder / "bokeh")
     image = read_image(EXAMPLES / "photos" / "astronaut.jpg")
     mask = read_mask(EXAMPLES / "masks" / "astronaut.png")
-    depth = read_depth(folder / "depths" / "astronaut.png", "inverse")
+    depth = read_depth(folder / "depths" / "astronaut.tiff", "inverse")
     focus = float(np.median(depth[mask >= 0.5]))
     nothing = np.zeros_like(mask)
     alone = bokeh(image, depth, depth, nothing, Lens(focus, 0.03 * max(mask.shape)))
@@ -84,12 +84,12 @@ def draw_point_clouds(folder: Path) -> None:
     """Draw a flower from its right: by the initial depth, by the refined depth, by both layers."""
     photo, layers = EXAMPLES / "photos" / "flower.jpg", RUN / "layers"
     within = ["--near", "1", "--far", "4", "-o"]
-    range_of = ["--range-of", RUN / "flower.png"]
-    initial, refined = folder / "depths" / "flower.png", RUN / "flower.png"
+    range_of = ["--range-of", RUN / "flower.tiff"]
+    initial, refined = folder / "depths" / "flower.tiff", RUN / "flower.tiff"
     maskdepth("pointcloud", photo, initial, *range_of, *within, folder / "1.ply")
     maskdepth("pointcloud", photo, refined, *range_of, *within, folder / "2.ply")
-    both = [layers / "foreground" / "flower.png", "--mask", EXAMPLES / "masks" / "flower.png"]
-    both += ["--behind", layers / "background" / "flower.png"]
+    both = [layers / "foreground" / "flower.tiff", "--mask", EXAMPLES / "masks" / "flower.png"]
+    both += ["--behind", layers / "background" / "flower.tiff"]
     maskdepth("pointcloud", photo, *both, *within, folder / "3.ply")
     height, width = read_image(photo).shape[:2]
     clouds = [read_points(folder / f"{number}.ply") for number in (1, 2, 3)]
