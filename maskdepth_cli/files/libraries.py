@@ -28,11 +28,6 @@ def opencv() -> ModuleType:
     return cv2
 
 
-def opencv_has_exr() -> bool:
-    """Tell whether the installed OpenCV reads and writes OpenEXR; many builds do not."""
-    return bool(opencv().haveImageWriter("x.exr"))
-
-
 @cache
 def pillow() -> ModuleType:
     """Return ``PIL.Image``, Pillow's warnings about file contents switched off."""

@@ -93,6 +93,12 @@ def boundary_weight(mask: Tensor, settings: LossSettings) -> Tensor:
     """
     if not settings.boundary:
         return torch.ones_like(mask)
-    reach = settings.boundary_width
-    band = -lowest_around(-mask, reach) - lowest_around(mask, reach)
-    return 1 + settings.boundary * band
+    return 1 + settings.boundary * variation(mask, settings.boundary_width)
+
+
+def variation(mask: Tensor, reach: int) -> Tensor:
+    """Largest less smallest value within a square of ``reach`` pixels around each; (B, 1, H, W).
+
+    Of a binary mask 1 in the band around its boundary, 0 elsewhere.
+    """
+    return -lowest_around(-mask, reach) - lowest_around(mask, reach)

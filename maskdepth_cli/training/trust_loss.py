@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maskdepth_cli.networks.config import DEPTH_RANGE
-from maskdepth_cli.networks.layers import lowest_around
 from maskdepth_cli.networks.trust import LayerParts
 from maskdepth_cli.training.composition import Composite
+from maskdepth_cli.training.losses import variation
 from maskdepth_cli.training.recipe import TrustSettings
 
 FAR_WEIGHT = 0.25  # of pixels away from the mask's boundary, beside 1 more near it
@@ -56,11 +56,10 @@ def trust_loss(
 
     targets = torch.cat([composite.foreground, composite.background]) / DEPTH_RANGE
     known = torch.cat([composite.foreground_known, composite.background_known])
-    own = torch.cat([mask, 1 - mask])
     layers = (torch.cat([first, second]) - targets).abs() * known * torch.cat([near, near])
     right = torch.exp(-(((torch.cat([depth, depth]) - targets) / settings.tolerance) ** 2))
     anywhere, around, wrong = TRUST_WEIGHTS
-    close, far = (boundary(own, reach) for reach in TRUST_REACH)
+    close, far = (boundary(mask, reach).repeat(2, 1, 1, 1) for reach in TRUST_REACH)
     trusted = functional.binary_cross_entropy_with_logits(parts.trust, right, reduction="none")
     trusted = trusted * (anywhere + around * close + wrong * (1 - right) * far) * passes * known
     losses = {
@@ -74,5 +73,4 @@ def trust_loss(
 
 def boundary(mask: Tensor, reach: int) -> Tensor:
     """1 within a square of ``reach`` pixels of the mask's boundary, 0 elsewhere; (B, 1, H, W)."""
-    varies = -lowest_around(-mask, reach) - lowest_around(mask, reach) > SHOWN
-    return varies.to(mask.dtype)
+    return (variation(mask, reach) > SHOWN).to(mask.dtype)

@@ -7,18 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from network_inputs import inputs
 
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import SIZES, read_config
 from maskdepth_cli.networks.refinement import RefinementNetwork
-
-
-def inputs(height=64, width=96, items=1):
-    generator = torch.Generator().manual_seed(0)
-    depth = torch.rand(items, 1, height, width, generator=generator) * 10
-    mask = torch.zeros(items, 1, height, width)
-    mask[..., height // 4 : height // 2, width // 4 : width // 2 + 9] = 1
-    return depth, mask, torch.rand(items, 3, height, width, generator=generator)
 
 
 @pytest.fixture(scope="module")

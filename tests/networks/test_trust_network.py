@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from network_inputs import inputs
 
 from maskdepth_cli.networks.completion import complete_planes, push_pull
 from maskdepth_cli.networks.config import TrustConfig, read_config
 from maskdepth_cli.networks.trust import TrustNetwork
 
 SMALL = TrustConfig(widths=(8,) * 5, blocks=(1,) * 5, bins=3, revision_widths=(8, 8, 8))
-
-
-def inputs(height=64, width=96, items=1):
-    generator = torch.Generator().manual_seed(0)
-    depth = torch.rand(items, 1, height, width, generator=generator) * 10
-    mask = torch.zeros(items, 1, height, width)
-    mask[..., height // 4 : height // 2, width // 4 : width // 2 + 9] = 1
-    return depth, mask, torch.rand(items, 3, height, width, generator=generator)
 
 
 @pytest.fixture(scope="module")
