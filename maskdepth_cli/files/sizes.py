@@ -74,7 +74,7 @@ def _check_aspect(
     hint = (
         "; it seems to lack the photo's Exif rotation: --as-stored"
         if max(turned, 1 / turned) <= 1 + ASPECT_TOLERANCE
-        else ""
+        else f"; give the {_NAMES[what]} of this photo, not cropped"
     )
     raise InputFileError(
         f"{shown(path)}: the {_NAMES[what]} is {own[0]}x{own[1]}, its photo {size[0]}x{size[1]}: "
