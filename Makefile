@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo pictures test test-ray test-wheel test-lowest check faults format
+.PHONY: demo pictures test test-app test-ray test-wheel test-lowest check faults format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
@@ -21,6 +21,9 @@ test: $(VENV)/.installed-test  ## install with the test tools, then pass the tes
 
 test-ray: $(VENV)-ray/.installed  ## install Ray beside the test tools, then kill its workers
 	$(VENV)-ray/bin/python -m pytest -q tests/run/test_cluster.py
+
+test-app: $(VENV)-app/.installed  ## install gradio beside the test tools, then use the page in Chromium
+	$(VENV)-app/bin/python -m pytest -q tests/cli/test_app.py
 
 test-wheel: $(VENV)/.installed-test  ## build wheel and sdist; refine with the wheel where only its own needs are
 	$(BIN)/python -m tests.wheel
@@ -60,10 +63,12 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.torch
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
 	@touch $(VENV)/.installed $@
 
-# Ray lies in an environment of its own, which sees the other one's packages.
-$(VENV)-ray/.installed: $(VENV)/.installed-test
-	$(BIN)/python -m venv $(VENV)-ray
+# Ray, and gradio with the older Pillow that it asks for, lie in environments of their own, which see
+# the other one's packages.
+$(VENV)-%/.installed: $(VENV)/.installed-test
+	$(BIN)/python -m venv $(@D)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$($(VENV)-ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
-	$(VENV)-ray/bin/python -m pip install -q -c constraints.txt -e '.[ray]'
+		> "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
+	grep -v '^pillow==' constraints.txt > $(@D)/constraints.txt
+	$(@D)/bin/python -m pip install -q -c $(@D)/constraints.txt -e '.[$*]'
 	@touch $@

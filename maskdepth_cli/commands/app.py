@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from functools import cache
 from importlib.util import find_spec
@@ -56,12 +57,16 @@ def serve(request: AppRequest) -> None:
                 server_name=_HOST,
                 server_port=request.port,
                 inbrowser=request.open,
+                quiet=True,
+                prevent_thread_lock=True,
                 **launch_settings(request),
             )
         except OSError as error:
             raise OutputError(
                 f"port {request.port} cannot be had: choose another one with --port"
             ) from error
+        print(f"http://{_HOST}:{request.port}/ until Ctrl-C", file=sys.stderr)
+        page.block_thread()
 
 
 def launch_settings(request: AppRequest) -> dict[str, Any]:
@@ -110,11 +115,12 @@ def build_page(request: AppRequest) -> gr.Blocks:
         format: DepthFormat,
     ) -> tuple[Any, list[str], str]:
         if photo is None:
-            raise gr.Error("first a photo")
+            raise gr.Error("first a photo", print_exception=False)
         try:
             return _refine(request, photo, mask, depth, kind, matte, format)
         except MaskdepthError as error:
-            raise gr.Error(_without_folders(str(error)), duration=None) from error
+            line = _without_folders(str(error))
+            raise gr.Error(line, duration=None, print_exception=False) from error
 
     with gr.Blocks(
         title="maskdepth", analytics_enabled=False, delete_cache=(_KEPT_SECONDS, _KEPT_SECONDS)
@@ -196,7 +202,7 @@ def _refine(
 
     path = Path(photo)
     if mask is None and (missing := matte_missing(path, matte)):
-        raise UsageError(f"{missing}: add a mask")
+        raise UsageError(f"{path.name}: {missing}; add a mask")
     check_format(format)
     request = RefineRequest(
         (photo,),
