@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from maskdepth_cli.clips.opening import names_a_clip
+from maskdepth_cli.clips.settings import ONE_CLIP
 from maskdepth_cli.commands.made_masks import with_masks
 from maskdepth_cli.commands.one_file import into_one_file, names_a_file
 from maskdepth_cli.commands.portraits import holds_depth
@@ -35,6 +37,15 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
     UsageError, NothingToDoError, WeightsError, OutputError
         Before any work; see docs/exit-codes.md.
     """
+    if names_a_clip(request.inputs, folders=request.clip.clip):
+        from maskdepth_cli.commands.clips import refine_clip
+
+        return refine_clip(request, options)
+    if request.clip != ONE_CLIP:
+        raise UsageError(
+            "--frames, --depth-range and --align are for clips: name a video, numbered files such "
+            "as shot.####.exr, or say --clip of a folder of frames"
+        )
     if names_a_file(options.folder) and not as_typed(request):
         given = request.depths
         places = (request.masks, request.instances, given, request.sky)
@@ -74,7 +85,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
         confidence=request.finish.confidence,
     )
     wanted = wanted_by_refine(request)
-    made_with = _decisive(request, weights_id(request.weights))
+    made_with = decisive_of(request, weights_id(request.weights))
     source = None if request.depths else request.side.find()
     plan = gather(request.inputs, wanted, layout, options.folder, dry_run=options.dry_run)
     if not (plan.jobs or request.masks or request.instances):
@@ -92,7 +103,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     def load_networks() -> RefineWorker:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
-        method = load_refiner(request.weights, **_computed(request))
+        method = load_refiner(request.weights, **computed(request))
         predictor = None if source is None else request.side.load(source, quiet=options.quiet)
         return RefineWorker(request, options.folder, method, made_with, predictor, photos)
 
@@ -104,7 +115,7 @@ def _refine_here(request: RefineRequest, options: RunOptions) -> ExitCode:
     return run(plan, make_worker, options, made_with, pixels, signs)
 
 
-def _computed(request: RefineRequest) -> dict[str, Any]:
+def computed(request: RefineRequest) -> dict[str, Any]:
     """Return the engine's settings: edges need both layers, written or not."""
     settings = asdict(request.settings)
     return settings | {"layers": request.settings.layers or request.finish.recomposes}
@@ -114,10 +125,12 @@ def _holds_depth(job: Job) -> bool:
     return bool(job.paths("depth")) or holds_depth(job.image)
 
 
-def _decisive(request: RefineRequest, weights: str) -> dict[str, Any]:
+def decisive_of(request: RefineRequest, weights: str) -> dict[str, Any]:
     """Return the settings that decide what is written, batch size and device left aside."""
     masks = request.decisive_of_masks()
     settings = decisive(request.settings)
+    if settings["whole_range"] is None:
+        del settings["whole_range"]
     channel = {"depth_channel": request.depth_channel} if request.depth_channel else {}
     default = decisive(FinishSettings())
     finish = {name: v for name, v in decisive(request.finish).items() if v != default[name]}

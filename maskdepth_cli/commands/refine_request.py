@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from maskdepth_cli.choices import MAX_MEGAPIXELS, DepthKind, Matte, StoredRole
+from maskdepth_cli.clips.settings import ONE_CLIP, ClipSettings
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.settings import FinishSettings, RefineSettings
 from maskdepth_cli.files.mask_rules import AS_WRITTEN, MaskRules
@@ -113,6 +114,7 @@ class RefineRequest:
     ] = False
     weights: Annotated[str, Setting("Refinement weights.", metavar="NAME|FILE")] = DEFAULT_WEIGHTS
     settings: RefineSettings = field(default_factory=partial(RefineSettings, layers=False))
+    clip: ClipSettings = ONE_CLIP
     max_megapixels: MaxMegapixelsSetting = MAX_MEGAPIXELS
 
     @property

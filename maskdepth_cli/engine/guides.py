@@ -18,10 +18,16 @@ class Scene:
     scaled: Scaled
 
     @classmethod
-    def of(cls, image: Photo, depth: InverseDepth, longest: int) -> Scene | None:
+    def of(
+        cls,
+        image: Photo,
+        depth: InverseDepth,
+        longest: int,
+        whole_range: tuple[float, float] | None = None,
+    ) -> Scene | None:
         """Bring a photo to working size; None where its depth is constant or unknown."""
         size = working_size(depth.shape, longest)
-        scaled = scale(depth, size)
+        scaled = scale(depth, size, whole_range)
         return None if scaled is None else cls(resize_photo(image, size, "area"), scaled)
 
 

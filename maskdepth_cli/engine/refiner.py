@@ -209,7 +209,7 @@ class Refiner:
 
     def _scene(self, image: Photo, depth: InverseDepth) -> Scene | None:
         check_sizes(image, depth)
-        return Scene.of(image, depth, self.settings.working_size)
+        return Scene.of(image, depth, self.settings.working_size, self.settings.whole_range)
 
     def _guide(self, scene: Scene | None, depth: InverseDepth, mask: Mask) -> Guide:
         check_mask(depth, mask)

@@ -24,13 +24,21 @@ class Scaled:
     unit: float  # of the caller's units per 1/10 of the range
 
 
-def scale(depth: InverseDepth, size: tuple[int, int]) -> Scaled | None:
-    """Bring the known depth to [0, 10] and fill its gaps; None where it is constant or unknown."""
+def scale(
+    depth: InverseDepth, size: tuple[int, int], whole_range: tuple[float, float] | None = None
+) -> Scaled | None:
+    """Bring the known depth to [0, 10] and fill its gaps; None where it is constant or unknown.
+
+    `whole_range` is what becomes 0 and 10 where that is not the map's own range.
+    """
     known = np.isfinite(depth)
     if not known.any():
         return None
     whole = bool(known.all())
     low, high = value_range(depth, known)
+    if not high > low:
+        return None
+    low, high = whole_range or (low, high)
     unit = (high - low) / DEPTH_RANGE
     if not unit > 0:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
@@ -37,6 +38,7 @@ class RefineSettings:
     ] = "band"
     keep_dilation: float = 0.025  # reach of the band around the boundary, of the long side
     keep_threshold: float = 0.02  # corrections above this share of the range extend the band
+    whole_range: tuple[float, float] | None = None  # of inverse depth; None: each map's own
     min_instance_share: Annotated[
         float | None,
         Setting(
@@ -71,6 +73,11 @@ class RefineSettings:
             raise UsageError(f"keep_dilation={self.keep_dilation!r}: give a share of 0 to 1")
         if not 0 < self.keep_threshold <= 1:
             raise UsageError(f"keep_threshold={self.keep_threshold!r}: give a share of 0 to 1")
+        if (
+            self.whole_range
+            and not -math.inf < self.whole_range[0] < self.whole_range[1] < math.inf
+        ):
+            raise UsageError(f"whole_range={self.whole_range!r}: give two numbers, the lower first")
 
 
 class RefineChanges(TypedDict, total=False):
@@ -80,6 +87,7 @@ class RefineChanges(TypedDict, total=False):
     keep: Keep
     keep_dilation: float
     keep_threshold: float
+    whole_range: tuple[float, float] | None
     min_instance_share: float | None
     merge: MergeRule
     windows: bool

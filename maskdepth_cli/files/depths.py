@@ -117,7 +117,44 @@ def read_depth_map(
         is of another kind.
     """
     path = Path(path)
-    stored, facts = _read(path, max_megapixels, channel)
+    return _depth_map(*_read(path, max_megapixels, channel), path, kind, unknown)
+
+
+def depth_map_of(
+    stored: Raster | NDArray[Any],
+    path: Path,
+    kind: DepthKind,
+    *,
+    unknown: float | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> DepthMap:
+    """Take decoded samples as `read_depth_map` takes a file's.
+
+    Parameters
+    ----------
+    stored : Raster or ndarray
+        A picture, or numbers (H, W).
+    path : Path
+        Where they are from, for messages.
+    kind, unknown
+        As `read_depth_map` takes them.
+    facts : mapping, optional
+        What the file says of its numbers: ``kind``, ``offset``, ``step`` and the like.
+
+    Raises
+    ------
+    InputFileError
+        As `read_depth_map`.
+    """
+    if isinstance(stored, Raster):
+        samples, own = _read_picture(stored, path)
+        return _depth_map(samples, facts or own, path, kind, unknown)
+    return _depth_map(_Stored.of(stored), facts or {}, path, kind, unknown)
+
+
+def _depth_map(
+    stored: _Stored, facts: Mapping[str, Any], path: Path, kind: DepthKind, unknown: float | None
+) -> DepthMap:
     stated = facts.get("kind", kind)
     if stated != kind and stated in get_args(DepthKind):
         raise InputFileError(

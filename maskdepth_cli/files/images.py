@@ -12,7 +12,7 @@ from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files import libraries
 from maskdepth_cli.files.headers import open_file, read_header
 from maskdepth_cli.files.names import shown
-from maskdepth_cli.files.rasters import Samples, read_raster
+from maskdepth_cli.files.rasters import Raster, Samples, read_raster
 from maskdepth_cli.files.sniffing import sniff
 from maskdepth_cli.types import Image, Photo
 
@@ -53,7 +53,17 @@ def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> P
     InputFileError
         As `read_image`.
     """
-    raster = read_raster(path, max_megapixels)
+    return photo_of(read_raster(path, max_megapixels), path)
+
+
+def photo_of(raster: Raster, path: str | Path) -> Photo:
+    """Take a decoded picture as a photo, as `read_photo` does.
+
+    Raises
+    ------
+    InputFileError
+        Its samples are no photo's.
+    """
     colour = raster.colour
     if raster.palette is not None:
         colour = raster.palette[colour]

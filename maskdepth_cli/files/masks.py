@@ -79,7 +79,23 @@ def read_mask(
         return scaled(values, _white(values))
     if is_exr_file(path):
         return _matte(path, max_megapixels)
-    raster = read_raster(path, max_megapixels)
+    return mask_of(read_raster(path, max_megapixels), path, rules=rules, note=note)
+
+
+def mask_of(
+    raster: Raster,
+    path: Path,
+    *,
+    rules: MaskRules = AS_WRITTEN,
+    note: Callable[[str], object] = bool,
+) -> Mask:
+    """Take a decoded picture as a mask, as `read_mask` does.
+
+    Raises
+    ------
+    InputFileError
+        It is a colour picture, or holds values outside [0, 1].
+    """
     alpha = alpha_mask(raster, rules, path)
     if alpha is not None:
         return scaled_mask(alpha, raster.white, path)
@@ -91,7 +107,7 @@ def read_mask(
             f"{shown(path)}: a colour picture without alpha is no mask; save it as gray, or pass "
             "maps of several objects with --instances"
         )
-    return scaled(gray, raster.white)
+    return scaled_mask(gray, raster.white, path, levels=rules.levels, note=note)
 
 
 def is_exr_file(path: Path) -> bool:

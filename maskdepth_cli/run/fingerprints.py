@@ -7,6 +7,7 @@ import json
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,18 @@ def stamp_files(
                 return None
             if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
                 raise InputFileError(f"{shown(path)}: not a regular file")
-            digest = file_sha256(path)
+            digest = _digest(path, status.st_size, status.st_mtime_ns)
         except OSError as error:
             if not hash_content:
                 return None
             raise InputFileError(f"{shown(path)}: cannot be read: {reason(error)}") from error
         stamps.append(Stamp(role, status.st_size, status.st_mtime_ns, digest))
     return tuple(stamps)
+
+
+@lru_cache(maxsize=16)  # a video is the file of many jobs
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    return file_sha256(path)
 
 
 def check_unchanged(sources: Iterable[tuple[str, Path]], stamps: Sequence[Stamp]) -> None:

@@ -22,12 +22,15 @@ class Job:
     outputs
         Role to path relative to the target folder of everything that is written; the first one is
         the depth map itself, others are `preview`, `foreground`, `background`, `mask`.
+    frame
+        Its number, where the photo is one of a clip: files may hold many of them.
     """
 
     name: str
     photo: str
     files: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
+    frame: int | None
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Job:
         image: str | Path,
         inputs: Sequence[tuple[str, str | Path]],
         outputs: tuple[tuple[str, str], ...],
+        frame: int | None = None,
     ) -> None:
         files = tuple((role, str(path)) for role, path in inputs)
         for field, value in (
@@ -42,6 +46,7 @@ class Job:
             ("photo", str(image)),
             ("files", files),
             ("outputs", outputs),
+            ("frame", frame),
         ):
             object.__setattr__(self, field, value)
 
@@ -89,8 +94,11 @@ class Plan:
         Photos without a job; each counts as a failed file.
     notes
         What the user should know and that fails nothing, such as masks without a photo.
+    in_order
+        Whether the photos are frames of one clip: shards take neighbours then.
     """
 
     jobs: tuple[Job, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    in_order: bool = False

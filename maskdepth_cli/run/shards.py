@@ -6,13 +6,15 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.run.jobs import Plan
 
 AUTO = "auto"
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,19 @@ class Shard:
         return int.from_bytes(digest, "big") % self.count == self.index - 1
 
     def share(self, plan: Plan) -> Plan:
-        """Return the part of a plan that is this run's."""
+        """Return the part of a plan that is this run's: of a clip, neighbouring frames."""
+        if plan.in_order:
+            return replace(plan, jobs=self._part(plan.jobs), left_out=self._part(plan.left_out))
         return Plan(
             tuple(job for job in plan.jobs if self.owns(job.name)),
             tuple(photo for photo in plan.left_out if self.owns(photo.name)),
             plan.notes,
         )
+
+    def _part(self, items: Sequence[Item]) -> tuple[Item, ...]:
+        """Return the I-th of N parts that differ by one item at most."""
+        ends = [len(items) * end // self.count for end in (self.index - 1, self.index)]
+        return tuple(items[slice(*ends)])
 
 
 def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard:

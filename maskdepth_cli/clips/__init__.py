@@ -1,0 +1,1 @@
+"""Clips: numbered pictures, videos and stacks of arrays, frame by frame, on one scale."""

@@ -1,0 +1,83 @@
+"""One frame of a clip, read as a photo is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maskdepth_cli.clips.frames import Frames
+from maskdepth_cli.clips.survey import Survey, Surveyed
+from maskdepth_cli.commands.refine_worker import Loaded
+from maskdepth_cli.commands.signs import lone_numbers
+from maskdepth_cli.files.masks import read_instance_map
+from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.run.jobs import Job
+from maskdepth_cli.types import InstanceMap
+
+if TYPE_CHECKING:
+    from maskdepth_cli.commands.refine_request import RefineRequest
+
+
+@dataclass(frozen=True)
+class ClipReading:
+    """How the frames of a clip are read.
+
+    Attributes
+    ----------
+    request
+        Limits and rules.
+    clip
+        Photos, masks and depth maps.
+    survey
+        What holds for all frames.
+    instances
+        Instance maps in place of masks.
+    pixels
+        Of a frame.
+    """
+
+    request: RefineRequest
+    clip: Surveyed
+    survey: Survey
+    instances: Frames | None = None
+    pixels: int = 0
+
+
+def read_frame(reading: ClipReading, job: Job) -> Loaded:
+    """Read photo, initial depth and mask of a frame, all of the photo's size.
+
+    Raises
+    ------
+    InputFileError
+        One cannot be read, or is of another shape than the photo.
+    """
+    clip, number = reading.clip, job.frame
+    assert number is not None
+    image = clip.photos.read(number)
+    size = (image.shape[1], image.shape[0])
+    signs: set[str] = set()
+    given = clip.depths.read(clip.depth_of[number])
+    signs.update(lone_numbers(given))
+    depth = reading.survey.aligned(number, given).to_size(size, job.paths("depth")[0])
+    if clip.masks is None:
+        return Loaded(image, depth, None, _instances(reading, job, size, signs), signs=signs)
+    mask = clip.masks.read(clip.mask_of[number], signs.add)
+    mask = match_size(mask, size, what="mask", path=job.paths("mask")[0])
+    return Loaded(image, depth, mask, signs=signs)
+
+
+def _instances(
+    reading: ClipReading, job: Job, size: tuple[int, int], signs: set[str]
+) -> InstanceMap:
+    request, path = reading.request, job.paths("instances")[0]
+    ids = read_instance_map(
+        path,
+        void=request.mask_rules.void,
+        note=signs.add,
+        max_megapixels=request.max_megapixels,
+    )
+    if request.selection.ids is not None:
+        ids = np.where(np.isin(ids, request.selection.ids), ids, 0)
+    return match_size(ids, size, what="instances", path=path)
