@@ -68,6 +68,11 @@ def white(photo: Photo) -> np.float32:
     return np.float32(1 if photo.dtype.kind == "f" else 256**photo.dtype.itemsize - 1)
 
 
+def holds_units(codes: NDArray[Any]) -> bool:
+    """Tell whether a mask's whole numbers are 0 and 1 themselves: nothing is above 1."""
+    return bool(codes.max(initial=0) <= 1)
+
+
 def as_image(photo: Photo) -> Image:
     """Return a photo's samples in [0, 1]."""
     if photo.dtype.kind == "f":

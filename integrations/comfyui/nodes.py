@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 
 from maskdepth_cli import Predictor, Refiner, load_predictor, load_refiner
+from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.viewing.bokeh import Lens, bokeh
@@ -83,8 +84,8 @@ class RefineDepth(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output("depth_out", display_name="depth"),
-                io.Image.Output("foreground"),
-                io.Image.Output("background"),
+                io.Image.Output("foreground_out", display_name="foreground"),
+                io.Image.Output("background_out", display_name="background"),
                 io.Mask.Output("mask_out", display_name="mask"),
             ],
         )
@@ -95,7 +96,7 @@ class RefineDepth(io.ComfyNode):
         image: torch.Tensor,
         depth: torch.Tensor,
         mask: torch.Tensor,
-        depth_kind: str = "inverse",
+        depth_kind: DepthKind = "inverse",
         keep: str = "band",
         working_size: int = 512,
         device: str = "auto",
@@ -141,7 +142,7 @@ class PredictDepth(io.ComfyNode):
                 ),
                 io.Combo.Input("device", options=_DEVICES, default="auto"),
             ],
-            outputs=[io.Image.Output("depth")],
+            outputs=[io.Image.Output("depth_out", display_name="depth")],
         )
 
     @classmethod

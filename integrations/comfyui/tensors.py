@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files.sizes import match_size
+from maskdepth_cli.kinds import inverse_of
 
 _EQUAL = 1 / 255  # by which the channels of a gray picture may differ
 
@@ -23,7 +25,7 @@ def photos(image: torch.Tensor) -> list[np.ndarray]:
     return list(np.ascontiguousarray(_numpy(image)[..., :3]))
 
 
-def depths(depth: torch.Tensor, kind: str, like: Sequence[np.ndarray]) -> list[np.ndarray]:
+def depths(depth: torch.Tensor, kind: DepthKind, like: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the inverse depth of an IMAGE, one map a photo, each of its photo's size.
 
     One map serves a whole batch. Depth, where larger is farther, becomes 1/d, and unknown where it
@@ -40,12 +42,9 @@ def depths(depth: torch.Tensor, kind: str, like: Sequence[np.ndarray]) -> list[n
             raise ValueError("depth: a picture in colours is no depth map; give gray values")
         values = values[..., 0]
     maps = _spread(list(np.ascontiguousarray(values)), len(like), "depth")
-    if kind == "depth":
-        maps = [
-            np.divide(1, one, out=np.full(one.shape, np.nan, np.float32), where=one > 0)
-            for one in maps
-        ]
-    return [_fit(one, photo, "depth") for one, photo in zip(maps, like, strict=True)]
+    return [
+        _fit(inverse_of(one, kind), photo, "depth") for one, photo in zip(maps, like, strict=True)
+    ]
 
 
 def masks(mask: torch.Tensor, like: Sequence[np.ndarray]) -> list[list[np.ndarray]]:

@@ -195,7 +195,7 @@ def _refine(
     from maskdepth_cli.commands.portraits import matte_missing
     from maskdepth_cli.commands.refine_worker import RefineWorker
     from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, weights_id
-    from maskdepth_cli.files.depth_writing import check_format
+    from maskdepth_cli.files.depth_formats import check_format
     from maskdepth_cli.run.jobs import Job
     from maskdepth_cli.run.planning import Layout
     from maskdepth_cli.viewing.colors import color_depth, depth_range

@@ -15,7 +15,7 @@ from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import ExitCode, OutputError, UsageError
 from maskdepth_cli.files.atomic import atomic_write
-from maskdepth_cli.files.depth_writing import extension
+from maskdepth_cli.files.depth_formats import extension
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.remote import is_remote
 from maskdepth_cli.pairing.finding import is_file

@@ -13,7 +13,8 @@ from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.one_file import into_one_file, names_a_file
 from maskdepth_cli.commands.predict_request import PredictRequest
 from maskdepth_cli.errors import ExitCode
-from maskdepth_cli.files.depth_writing import check_format, loss_in_codes, write_depth
+from maskdepth_cli.files.depth_formats import check_format
+from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
 from maskdepth_cli.files.images import read_photo
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job

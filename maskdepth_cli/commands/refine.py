@@ -19,7 +19,7 @@ from maskdepth_cli.commands.wanted import as_typed, depth_maps, wanted_by_refine
 from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.engine.settings import FinishSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
-from maskdepth_cli.files.depth_writing import check_format
+from maskdepth_cli.files.depth_formats import check_format
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions

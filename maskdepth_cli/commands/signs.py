@@ -210,8 +210,8 @@ def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
         ),
         Sign(
             WHITE_ID,
-            "instance maps of {count} of {total} photos hold 255 among small numbers, taken as an "
-            "object; if it is neither object nor background: --void 255",
+            "instance maps of {count} of {total} photos hold 255 or 65535 among small numbers, "
+            "taken as an object; if it is neither object nor background: --void 255 (or 65535)",
             0,
         ),
         Sign(

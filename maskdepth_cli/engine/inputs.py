@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.arrays import white
+from maskdepth_cli.arrays import holds_units, white
 from maskdepth_cli.errors import ArrayError
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
 
@@ -101,7 +101,7 @@ def as_mask(mask: Maps, *, name: str = "mask") -> Mask:
     if array.dtype.kind == "b":
         return array.astype(np.float32)
     if array.dtype.kind in "iu":
-        if array.size and array.max() > 1 and array.dtype in (np.uint8, np.uint16):
+        if array.dtype in (np.uint8, np.uint16) and not holds_units(array):
             return np.divide(array, white(array), dtype=np.float32)
         if array.size and not 0 <= array.min() <= array.max() <= 1:
             raise ArrayError(

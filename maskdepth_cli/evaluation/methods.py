@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from maskdepth_cli.choices import DepthKind, Keep
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
+from maskdepth_cli.evaluation.method_options import (
+    Converters,
+    odd,
+    one_of,
+    parse_options,
+    positive,
+    switch,
+    whole,
+)
 from maskdepth_cli.evaluation.own import code_of, load_own, options_of, split_own
 from maskdepth_cli.methods.baselines import (
     BilateralMedian,
@@ -90,61 +99,24 @@ class Method:
     uses_masks: bool = True
 
 
-def _odd(text: str) -> int:
-    value = int(text)
-    if value < 1 or value % 2 == 0:
-        raise ValueError("an odd number of pixels is needed")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise ValueError("a number above 0 is needed")
-    return value
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError("a whole number above 0 is needed")
-    return value
-
-
-def _switch(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise ValueError("on or off is needed")
-    return text == "on"
-
-
-def _one_of(choices: Any) -> Callable[[str], str]:
-    def choose(text: str) -> str:
-        if text not in get_args(choices):
-            raise ValueError(f"{' or '.join(get_args(choices))} is needed")
-        return text
-
-    return choose
-
-
-Converters = dict[str, Callable[[str], Any]]
 _CLASSICAL: dict[str, tuple[Callable[..., RefinementMethod], Converters]] = {
     "layered-propagation": (
         partial(LayeredPropagation, "telea"),
-        {"kernel": _odd, "radius": _positive},
+        {"kernel": odd, "radius": positive},
     ),
-    "layered-nearest": (partial(LayeredPropagation, "nearest"), {"kernel": _odd}),
-    "bmf": (BilateralMedian, {"threshold": _positive}),
-    "guided": (GuidedFilter, {"radius": _whole, "epsilon": _positive}),
-    "wmf": (WeightedMedian, {"kernel": _odd, "sigma": _positive}),
+    "layered-nearest": (partial(LayeredPropagation, "nearest"), {"kernel": odd}),
+    "bmf": (BilateralMedian, {"threshold": positive}),
+    "guided": (GuidedFilter, {"radius": whole, "epsilon": positive}),
+    "wmf": (WeightedMedian, {"kernel": odd, "sigma": positive}),
 }
 _NETWORK_OPTIONS: Converters = {
     "weights": str,
-    "keep": _one_of(Keep),
-    "working_size": _whole,
-    "windows": _switch,
+    "keep": one_of(Keep),
+    "working_size": whole,
+    "windows": switch,
 }
-_LAYERED_OPTIONS: Converters = {"weights": str, "kernel": _odd, "working_size": _whole}
-_FILES_OPTIONS: Converters = {"dir": str, "kind": _one_of(DepthKind), "unknown": float}
+_LAYERED_OPTIONS: Converters = {"weights": str, "kernel": odd, "working_size": whole}
+_FILES_OPTIONS: Converters = {"dir": str, "kind": one_of(DepthKind), "unknown": float}
 
 
 def known_methods() -> tuple[str, ...]:
@@ -207,7 +179,7 @@ def make_method(text: str, settings: Mapping[str, Any]) -> Method:
     name, _, rest = text.partition(":")
     if name in _CLASSICAL:
         build, converters = _CLASSICAL[name]
-        options = _parse(text, rest, converters)
+        options = parse_options(text, rest, converters)
         shared = {key: settings[key] for key in ("min_instance_share", "merge") if key in settings}
         instance = build(**options, **shared)
         decisive = {"class": type(instance).__name__, **asdict(cast(Any, instance))}
@@ -216,7 +188,7 @@ def make_method(text: str, settings: Mapping[str, Any]) -> Method:
     if name in NETWORKS:
         return _network(text, name, rest, settings)
     if name == FILES:
-        options = _parse(text, rest, _FILES_OPTIONS)
+        options = parse_options(text, rest, _FILES_OPTIONS)
         if "dir" not in options:
             raise UsageError(f"--method {text}: name the folder, as files:DIR")
         folder = Path(options["dir"])
@@ -248,7 +220,7 @@ def _own(text: str, file: Path, name: str, rest: str, settings: Mapping[str, Any
 
 def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Method:
     layered = name == LAYERED_OURS
-    options = _parse(text, rest, _LAYERED_OPTIONS if layered else _NETWORK_OPTIONS)
+    options = parse_options(text, rest, _LAYERED_OPTIONS if layered else _NETWORK_OPTIONS)
     label = _label(name, options)
     weights = options.pop("weights", NETWORKS[name])
     if weights is None:
@@ -279,24 +251,6 @@ def _network(text: str, name: str, rest: str, settings: Mapping[str, Any]) -> Me
         **deciding,
     }
     return Method(name, label, decisive, load, threaded=False)
-
-
-def _parse(text: str, rest: str, converters: Converters) -> dict[str, Any]:
-    """Options of one method: ``value`` for the first of them, or ``option=value``, by commas."""
-    options: dict[str, Any] = {}
-    for part in rest.split(",") if rest else ():
-        key, equals, value = part.partition("=")
-        if not equals:
-            key, value = next(iter(converters)), part
-        if key not in converters:
-            raise UsageError(
-                f"--method {text}: no option {key!r}; there are {', '.join(converters)}"
-            )
-        try:
-            options[key] = converters[key](value)
-        except ValueError as error:
-            raise UsageError(f"--method {text}: {key}={value}: {error}") from error
-    return options
 
 
 def _label(name: str, options: Mapping[str, Any]) -> str:

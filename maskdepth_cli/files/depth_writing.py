@@ -7,25 +7,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import strips
-from maskdepth_cli.choices import DepthFormat, DepthKind
-from maskdepth_cli.errors import InputFileError, OutputError, UsageError
+from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.errors import InputFileError, OutputError
 from maskdepth_cli.files import arrays, exr
 from maskdepth_cli.files.atomic import atomic_write
+from maskdepth_cli.files.depth_formats import check_format
 from maskdepth_cli.files.depths import DESCRIPTION_KEY, DepthMap, Numbers
-from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.png import encode_gray16
 from maskdepth_cli.files.scales import WHITE, Scale
 from maskdepth_cli.files.tiff import encode_tiff
 from maskdepth_cli.kinds import values_of
 from maskdepth_cli.types import InverseDepth
 
-DEPTH_FORMATS: tuple[DepthFormat, ...] = get_args(DepthFormat)
 PNG_RANGES: dict[DepthKind, tuple[float, float]] = {
     "inverse": (0.0, 1.0),
     "depth": (0.0, 65.535),  # millimetres
@@ -33,42 +32,9 @@ PNG_RANGES: dict[DepthKind, tuple[float, float]] = {
 }
 """The values of code 0 and 65535 in a PNG of a float map, where none are named."""
 
-_FLOAT_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".pfm", ".exr")
 _STRIP = 1 << 16  # pixels that are converted at once
 _COARSEST = 0.005  # step of a PNG, as a share of the nearest tenth of the values
 _BEYOND = 0.5  # share of pixels outside of a PNG's range from which on it is refused
-
-
-def extension(format: str, source: str | None = None) -> str:
-    """Return the extension of what is written, without the dot.
-
-    Parameters
-    ----------
-    format : str
-        One of `DEPTH_FORMATS`.
-    source : str, optional
-        Path of the initial depth map; None where it is predicted.
-    """
-    if format == "keep":
-        floats = source is None or source.lower().endswith(_FLOAT_SUFFIXES)
-        return "tiff" if floats else "png"
-    return "png" if format == "png16" else format
-
-
-def check_format(format: str) -> None:
-    """Refuse formats that cannot be written here, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        If it is not one of `DEPTH_FORMATS`, or is ``exr`` and nothing installed writes it.
-    """
-    if format not in DEPTH_FORMATS:
-        raise UsageError(f"depth format '{format}' is not one of {', '.join(DEPTH_FORMATS)}")
-    if format == "exr" and not exr.can_write_exr():
-        raise UsageError(
-            "OpenEXR is not installed: pip install 'maskdepth[exr]', or choose tiff, npy or pfm"
-        )
 
 
 def write_depth(
@@ -97,7 +63,7 @@ def write_depth(
     depth : InverseDepth
         (H, W), larger is nearer; not finite where unknown.
     format : str
-        One of `DEPTH_FORMATS`.
+        One of `depth_formats.DEPTH_FORMATS`.
     kind : DepthKind
         What to store where there is no `initial`, whose kind it is otherwise.
     initial : DepthMap, optional
@@ -128,13 +94,13 @@ def write_depth(
     depth = np.asarray(depth, np.float32)
     known = np.isfinite(depth)
     if not known.any():
-        raise OutputError(f"{shown(path)}: the depth map has no known pixel")
+        raise OutputError("the depth map has no known pixel")
     codes = initial is not None and initial.bits > 0
     picture = path.suffix.lower() == ".png"
     if format == "keep" and picture and not codes:
         raise InputFileError(
-            f"{shown(path)}: its initial depth map is named as a picture but holds floats; rename "
-            "it to .npy or .tiff, or give --format tiff"
+            "its initial depth map is named as a picture but holds floats; rename it to .npy or "
+            ".tiff, or give --format tiff"
         )
     whole = format == "png16" or (format == "keep" and codes)
     scale = _scale(initial, kind, whole, bool(known.all()), png_range)
@@ -143,7 +109,8 @@ def write_depth(
     written = "tiff" if format == "keep" else format
     if whole:
         written = "png16" if format == "png16" or picture else "tiff16"
-        _check_fit(path, clipped, int(known.sum()), scale)
+        if clipped > _BEYOND * known.sum():
+            raise InputFileError(_misfit(values_of(depth[known], scale.kind), clipped, scale))
         if scale.alpha:
             numbers = np.stack((numbers, known * np.uint16(WHITE)), axis=-1)
     record = {"format": written} | _facts(scale, whole)
@@ -237,13 +204,14 @@ def _given(initial: DepthMap, whole: bool) -> Any:
     return values
 
 
-def _check_fit(path: Path, clipped: int, known: int, scale: Scale) -> None:
-    if clipped > _BEYOND * known:
-        low, high = _value(scale, 0), _value(scale, WHITE)
-        raise InputFileError(
-            f"{shown(path)}: {clipped / known:.0%} of the values lie outside of {low:g} to "
-            f"{high:g}, which 16 bits were to hold; say --png-range LOW,HIGH, or --format tiff"
-        )
+def _misfit(values: NDArray[np.float32], clipped: int, scale: Scale) -> str:
+    low, high = _value(scale, 0), _value(scale, WHITE)
+    finite = values[np.isfinite(values)]
+    return (
+        f"{clipped / len(values):.0%} of its depth values lie outside of {low:g} to {high:g}, "
+        f"which 16 bits were to hold: they go from {finite.min():.4g} to {finite.max():.4g}; "
+        "say --png-range LOW,HIGH, or write a .tiff"
+    )
 
 
 def loss_in_codes(

@@ -11,6 +11,7 @@ from maskdepth_cli.settings import Setting
 UNIT_CODES, TRIMAP, VOID, WHITE_ID, TURN = "codes 0 and 1", "trimap", "void", "white id", "turn"
 """Signs: what was met while files were read, for the remarks of a run."""
 VOC_VOID = 255
+WHITE_IDS = (VOC_VOID, 65535)
 
 
 @dataclass(frozen=True)

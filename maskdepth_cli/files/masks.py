@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.arrays import holds_units
 from maskdepth_cli.choices import MAX_MEGAPIXELS
 from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files import exr
@@ -23,6 +24,7 @@ from maskdepth_cli.files.mask_rules import (
     VOC_VOID,
     VOID,
     WHITE_ID,
+    WHITE_IDS,
     MaskRules,
 )
 from maskdepth_cli.files.mask_samples import alpha_mask, is_trimap, without_void
@@ -151,7 +153,7 @@ def scaled_mask(
     if values.dtype.kind in "iu" and full > 1:
         if levels is not None:
             full = float(levels)
-        elif values.max() <= 1:
+        elif holds_units(values):
             if values.max() == 1:
                 note(UNIT_CODES)
             full = 1.0
@@ -216,7 +218,7 @@ def read_instance_map(
         `mask_rules.without_void`; -1: none; by default 255 in palette pictures, as VOC has it.
     note : callable
         Told of `mask_rules.VOID` where that convention was used, of `mask_rules.WHITE_ID` where it
-        may have been meant: 255 among small numbers.
+        may have been meant: 255 or 65535 among small numbers.
     panoptic : bool or "auto"
         Whether an RGB picture is a panoptic map; "auto" takes it as one unless its three channels
         are equal everywhere (a gray map saved as RGB).
@@ -235,11 +237,12 @@ def read_instance_map(
     """
     path = Path(path)
     ids, from_palette = _stored_ids(path, panoptic, max_megapixels)
-    if void is None and (ids == VOC_VOID).any():
+    top = int(ids.max())
+    if void is None and top in WHITE_IDS:
         if from_palette:
             note(VOID)
             void = VOC_VOID
-        elif 0 < ids[ids != VOC_VOID].max(initial=0) < VOC_VOID // 2:
+        elif 0 < ids[ids != top].max(initial=0) < top // 2:
             note(WHITE_ID)
     return ids if void is None or void < 0 else without_void(ids, void)
 

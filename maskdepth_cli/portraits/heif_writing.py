@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 
 from maskdepth_cli.portraits import apple
 from maskdepth_cli.portraits.depth_sei import uniform_disparity
-from maskdepth_cli.portraits.heif_boxes import (
-    Items,
-    Reference,
-    box,
-    full_box,
-    read_items,
-)
+from maskdepth_cli.portraits.heif_boxes import Items, Reference, box, full_box
+from maskdepth_cli.portraits.heif_reading import read_items
 from maskdepth_cli.portraits.heifs import description
 from maskdepth_cli.portraits.scale import Coded
 from maskdepth_cli.portraits.xmp import Packet

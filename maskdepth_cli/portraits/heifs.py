@@ -13,7 +13,8 @@ from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.files.limits import check_size
 from maskdepth_cli.portraits import apple
 from maskdepth_cli.portraits.contents import Contents, Samples, StoredMap
-from maskdepth_cli.portraits.heif_boxes import Bytes, Items, read_items
+from maskdepth_cli.portraits.heif_boxes import Bytes, Items
+from maskdepth_cli.portraits.heif_reading import read_items
 from maskdepth_cli.portraits.scale import Scale
 from maskdepth_cli.portraits.xmp import Packet
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskdepth_cli.files.depth_writing import extension
+from maskdepth_cli.files.depth_formats import extension
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.pairing.finding import joined, suffix, without_suffix
 from maskdepth_cli.pairing.matching import InputFile, NamePattern, Pairing, output_names, texts_of
@@ -33,7 +33,7 @@ class Layout:
     Parameters
     ----------
     format
-        Of depth maps: one of `files.depth_writing.DEPTH_FORMATS`, or an extension.
+        Of depth maps: one of `files.depth_formats.DEPTH_FORMATS`, or an extension.
     layers, preview
         Whether these are written.
     role

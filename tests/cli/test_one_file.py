@@ -96,3 +96,14 @@ def test_a_folder_may_be_called_like_a_file(album, maskdepth):
     (album.root / "x.png").mkdir()
     assert maskdepth(*arguments(album, "x.png")).code == ExitCode.OK
     assert (album.root / "x.png/a.tiff").is_file()
+
+
+def test_floats_that_no_png_holds_get_a_line_that_names_the_photo(album, maskdepth):
+    _, blurred = album.add("a.jpg")
+    np.save(album.path("far", "a.npy"), blurred.astype(np.float32) * 1000)
+    ended = maskdepth(*arguments(album, "d.png", depths="far"))
+    assert ended.code == ExitCode.SOME_FAILED
+    (line,) = (one for one in ended.err.splitlines() if "failed" in one)
+    assert line.startswith("failed: a.jpg: ")
+    assert "--png-range LOW,HIGH, or write a .tiff" in line
+    assert "/" not in line

@@ -11,7 +11,7 @@ import pytest
 from maskdepth_cli.choices import MAX_MEGAPIXELS, MIN_INSTANCE_SHARE, DepthFormat, Device, Precision
 from maskdepth_cli.engine.runtime import DEVICES, PRECISIONS
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.files.depth_writing import DEPTH_FORMATS
+from maskdepth_cli.files.depth_formats import DEPTH_FORMATS
 
 HEAVY = {"torch", "timm", "cv2", "scipy", "numpy", "PIL", "rich", "tqdm", "tifffile"}
 

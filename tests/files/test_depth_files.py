@@ -20,7 +20,8 @@ from pictures import encoded, png
 from PIL import Image
 
 from maskdepth_cli.errors import InputFileError, OutputError, UsageError
-from maskdepth_cli.files.depth_writing import DEPTH_FORMATS, write_depth
+from maskdepth_cli.files.depth_formats import DEPTH_FORMATS
+from maskdepth_cli.files.depth_writing import write_depth
 from maskdepth_cli.files.depths import read_depth
 
 Save = Callable[..., Path]

@@ -128,6 +128,13 @@ def test_white_among_small_numbers_of_a_gray_map_may_be_void(tmp_path: Path) -> 
     assert notes == ["white id"]
     read_instance_map(white, void=255, note=notes.append)
     assert len(notes) == 1
+    deep = np.where(gray == 255, 65535, gray.astype(np.uint16))
+    deep[0, 0] = 300
+    path = saved(tmp_path / "deep.png", deep)
+    np.testing.assert_array_equal(read_instance_map(path, note=notes.append), deep)
+    assert notes == ["white id"] * 2
+    assert read_instance_map(path, void=65535, note=notes.append).max() == 300
+    assert len(notes) == 2
 
 
 def test_another_number_of_void(tmp_path: Path) -> None:

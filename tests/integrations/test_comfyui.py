@@ -22,16 +22,11 @@ from maskdepth_cli import load_predictor, load_refiner
 PACK = Path(__file__).parents[2] / "integrations/comfyui"
 
 
-class Socket:
-    def __init__(self, id, *, kind, **facts):
-        self.id, self.kind, self.facts = id, kind, facts
-
-
 def _type(kind, *known):
     def make(id, **facts):
         unknown = set(facts) - {"tooltip", "display_name", "default", "optional", *known}
         assert not unknown, f"{kind} has no {unknown}"
-        return Socket(id, kind=kind, **facts)
+        return types.SimpleNamespace(id=id, io_type=kind, **facts)
 
     return types.SimpleNamespace(Input=make, Output=make)
 
@@ -221,7 +216,9 @@ def test_the_example_workflow_fits_the_nodes(nodes):
         if node["type"] not in nodes:
             continue
         schema = nodes[node["type"]].define_schema()
-        sockets = [one.id for one in schema.inputs if getattr(one, "kind", "") in ("IMAGE", "MASK")]
+        sockets = [one.id for one in schema.inputs if one.io_type in ("IMAGE", "MASK")]
         assert [one["name"] for one in node["inputs"]] == sockets
         widgets = [one for one in schema.inputs if one.id not in sockets]
-        assert node["widgets_values"] == [one.facts["default"] for one in widgets]
+        assert node["widgets_values"] == [one.default for one in widgets]
+        names = [one.display_name for one in schema.outputs]
+        assert [one["name"] for one in node["outputs"]] == names
