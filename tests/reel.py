@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,28 @@ def depth_of(index: int) -> np.ndarray:
     rows, _ = np.mgrid[: SIZE[0], : SIZE[1]]
     truth = 1 + rows / 40 + (3 + 0.2 * index) * mask_of(index)
     return cv2.GaussianBlur(truth, (0, 0), 1.5).astype(np.float32)
+
+
+def encode(path, frames, samples, codec="ffv1", rate=24, given=None, **options):
+    """Write arrays as a video; `given` is how they are laid out where not as `samples`."""
+    import av
+
+    path.parent.mkdir(exist_ok=True, parents=True)
+    turn = options.pop("turn", 0)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=Fraction(rate), options=options)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = samples
+        if turn:
+            stream.set_display_rotation(turn)
+        for pixels in frames:
+            frame = av.VideoFrame.from_ndarray(pixels, format=given or samples)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+MAKERS = (photo_of, mask_of, depth_of)
 
 
 @dataclass

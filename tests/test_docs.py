@@ -16,6 +16,7 @@ import numpy as np
 import OpenEXR
 import portrait_files
 import pytest
+import reel
 import trees
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,23 @@ def annotations(*names):
     }
 
 
+def clip(root):
+    """Write a clip of three frames in all its forms."""
+    photos, mattes, depths = ([make(i) for i in range(3)] for make in reel.MAKERS)
+    codes = [np.uint8(255 * mask) for mask in mattes]
+    reel.encode(root / "clip.mp4", photos, "yuv420p", "libx264", given="rgb24")
+    reel.encode(root / "matte.mp4", codes, "gray", "libx264")
+    reel.encode(root / "depth.mp4", [np.uint8(40 * depth) for depth in depths], "gray", "libx264")
+    np.savez_compressed(root / "clip_depths.npz", depths=np.array(depths))
+    for number, (photo, code, depth) in enumerate(zip(photos, codes, depths, strict=True), 1001):
+        write(root / f"frames/{number}.png", photo)
+        write(root / f"roto/shot.{number}.png", code)
+        for place, name, pixels in (("takes", "RGB", photo / np.float32(255)), ("z", "Z", depth)):
+            target = root / place / f"shot.{number}.exr"
+            target.parent.mkdir(exist_ok=True)
+            OpenEXR.File({}, {name: pixels.astype(np.float32)}).write(str(target))
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Return a folder with small inputs, named as the documentation names them."""
@@ -133,6 +151,7 @@ def folder(tmp_path):
     frames = [(codes, portrait_files.apple_depth()), (matte, portrait_files.apple_matte())]
     (tmp_path / "portraits").mkdir()
     (tmp_path / "portraits/person.jpg").write_bytes(portrait_files.mpo(scene, frames))
+    clip(tmp_path)
     trees.generic(tmp_path / "set")
     shutil.copytree(tmp_path / "set/depth", tmp_path / "set/initial")
     return tmp_path

@@ -16,7 +16,6 @@ _LONGEST = 256  # pixels of the long side at which frames are compared
 _STILL = 0.02  # difference of brightness, of white, below which a pixel did not move
 _LEAST = 0.02  # share of the pixels that must be still
 _ALIKE = 0.5  # correlation of both depths there
-_MEMORY = 0.8  # weight of earlier frames in what a frame is compared with
 _ROUNDS = 10
 _TUKEY = 4.685  # of the residuals' deviation: 95% efficient on normal errors
 
@@ -40,16 +39,17 @@ AS_GIVEN = Gain()
 class _Before:
     gray: NDArray[np.float32]
     free: NDArray[np.bool_]  # not masked
-    depth: InverseDepth  # aligned, of this and of earlier frames where they were still
+    depth: InverseDepth  # aligned
 
 
 class Aligner:
-    """Align frames one after the other, each to those before it.
+    """Align frames one after the other, each to the one before it.
 
     What is compared is still (its brightness stays within 2% of white), not masked in either
     frame, and known. The line through both depths has the slope of their deviations' ratio, the
-    reduced major axis: least squares take the noise for a smaller slope, and a clip would lose
-    its contrast from frame to frame. Outliers are weighted down (Tukey's biweight).
+    reduced major axis: least squares, and means of several frames, take noise for a smaller
+    slope, and a clip would lose its contrast from frame to frame. Outliers are weighted down
+    (Tukey's biweight).
     """
 
     def __init__(self) -> None:
@@ -77,20 +77,14 @@ class Aligner:
         gray = resize_photo(photo, size, "area").mean(axis=2, dtype=np.float32)
         free = _eroded(resize(mask, size, "area") <= 0)
         before, compared = self._before, True
-        still = np.zeros(small.shape, np.bool_)
-        if before is not None and before.depth.shape != small.shape:
-            before = None
-        if before is not None:
+        if before is not None and before.depth.shape == small.shape:
             still = _still(before, gray, free) & np.isfinite(small) & np.isfinite(before.depth)
             gain = None
             if still.mean() >= _LEAST:
                 gain = fit(small[still], before.depth[still])
             compared = gain is not None
             self._gain = gain or self._gain
-        aligned = self._gain.of(small)
-        if before is not None and compared:
-            aligned = np.where(still, _MEMORY * before.depth + (1 - _MEMORY) * aligned, aligned)
-        self._before = _Before(gray, free, aligned.astype(np.float32))
+        self._before = _Before(gray, free, self._gain.of(small))
         return self._gain, compared
 
 

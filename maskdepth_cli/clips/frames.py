@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
 from maskdepth_cli.clips.numbering import Numbered
+from maskdepth_cli.errors import InputFileError
 from maskdepth_cli.files.rasters import Raster
 
 Held = TypeVar("Held")
@@ -34,12 +36,15 @@ class Frames(ABC):
         Whether the numbers are the files' own.
     rate : Fraction or None
         Frames a second, where it tells.
+    facts : mapping
+        What a file of ours says of its numbers, see `depth_map_of`.
     """
 
     path: Path
     numbers: Sequence[int]
     numbered: bool = False
     rate: Fraction | None = None
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def file(self, number: int) -> Path:
@@ -104,8 +109,14 @@ class Forward(ABC, Generic[Held]):
                 self._held.clear()
                 self._next = self.seek(index)
             while True:
-                at, item = self._next, self.read()
+                at = self._next
                 self._next += 1
+                try:
+                    item = self.read(at)
+                except InputFileError:
+                    if at == index:
+                        raise
+                    continue
                 if at == index:
                     return item
                 self._held[at] = item
@@ -120,8 +131,8 @@ class Forward(ABC, Generic[Held]):
         """Go to an item, or to one before it; return the index of what is read next."""
 
     @abstractmethod
-    def read(self) -> Held:
-        """Read the next item.
+    def read(self, index: int) -> Held:
+        """Read the next item, whose index is known.
 
         Raises
         ------

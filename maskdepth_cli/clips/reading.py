@@ -73,7 +73,9 @@ class DepthFrames:
                 channel=self.channel,
                 max_megapixels=self.max_megapixels,
             )
-        return depth_map_of(frame, self.frames.path, self.kind, unknown=self.unknown)
+        return depth_map_of(
+            frame, self.frames.path, self.kind, unknown=self.unknown, facts=self.frames.facts
+        )
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def read_array(
             return _read_npy(stream, path, max_megapixels, stack)
         with (
             zipfile.ZipFile(stream) as archive,
-            archive.open(_member(archive, key, name, path)) as data,
+            archive.open(array_member(archive, key, name, path)) as data,
         ):
             return _read_npy(data, path, max_megapixels, stack)
 
@@ -92,13 +92,14 @@ def read_label(path: Path, key: str) -> str:
             if name not in archive.namelist() or archive.getinfo(name).file_size > 1 << 12:
                 return ""
             with archive.open(name) as data:
-                shape, _, dtype = _npy_header(data)
+                shape, _, dtype = npy_header(data)
                 if shape != () or dtype.kind != "U":
                     return ""
-                return str(np.frombuffer(_read_exactly(data, dtype.itemsize), dtype)[0])
+                return str(np.frombuffer(read_exactly(data, dtype.itemsize), dtype)[0])
 
 
-def _member(archive: zipfile.ZipFile, key: str, name: str | None, path: Path) -> str:
+def array_member(archive: zipfile.ZipFile, key: str, name: str | None, path: Path) -> str:
+    """Return the entry of a .npz file that `read_array` reads; raise InputFileError for none."""
     arrays = [entry for entry in archive.namelist() if entry.endswith(".npy")]
     known = [entry for entry in arrays if entry.removesuffix(".npy") in _ALSO.get(key, ())]
     names = [f"{key}.npy"] if f"{key}.npy" in arrays else known or arrays
@@ -116,23 +117,24 @@ def _member(archive: zipfile.ZipFile, key: str, name: str | None, path: Path) ->
     return names[0]
 
 
-def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read shape, whether columns come first, and type; raise ValueError where damaged."""
     version = np.lib.format.read_magic(stream)
     if version not in _NPY_LENGTHS:
         raise ValueError(f"npy format {version}")
     length = _NPY_LENGTHS[version]
-    start = _read_exactly(stream, length.size)
+    start = read_exactly(stream, length.size)
     (count,) = length.unpack(start)
     if count > _LONGEST_NPY_HEADER:  # numpy reads it whole before it looks at its length
         raise ValueError(f"a header of {count} bytes")
-    header = io.BytesIO(start + _read_exactly(stream, count))
+    header = io.BytesIO(start + read_exactly(stream, count))
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(header)
     return np.lib.format.read_array_header_2_0(header)
 
 
 def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float, stack: bool) -> NDArray[Any]:
-    shape, fortran, dtype = _npy_header(stream)
+    shape, fortran, dtype = npy_header(stream)
     sides = _plain_shape(shape)
     if stack and len(sides) == 4 and sides[1] == 1:
         sides = (sides[0], *sides[2:])
@@ -146,7 +148,7 @@ def _read_npy(stream: IO[bytes], path: Path, max_megapixels: float, stack: bool)
             f"{shown(path)}: {count} masks of {sides[-1]}x{sides[-2]} pixels are too many for one "
             "photo; raise --max-megapixels if you trust the file"
         )
-    data = _read_exactly(stream, size)
+    data = read_exactly(stream, size)
     array = np.frombuffer(data, dtype).reshape(sides, order="F" if fortran else "C")
     return array.astype(dtype.newbyteorder("="))
 
@@ -169,7 +171,8 @@ def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:
     return sides[:2] if len(sides) == 3 and sides[2] == 1 else sides
 
 
-def _read_exactly(stream: IO[bytes], count: int) -> bytes:
+def read_exactly(stream: IO[bytes], count: int) -> bytes:
+    """Read bytes; raise ValueError where the file ends before."""
     data = stream.read(count)
     if len(data) != count:
         raise ValueError("the file is truncated")
@@ -191,7 +194,7 @@ def read_pfm(stream: BinaryIO, path: Path, max_megapixels: float) -> NDArray[np.
     width, height, scale = int(_token(stream)), int(_token(stream)), float(_token(stream))
     channels = {b"Pf": 1, b"PF": 3}[magic]
     check_size(path, width, height, max_megapixels)
-    data = _read_exactly(stream, 4 * width * height * channels)
+    data = read_exactly(stream, 4 * width * height * channels)
     values = np.frombuffer(data, "<f4" if scale < 0 else ">f4").astype(np.float32)
     shape = (height, width) if channels == 1 else (height, width, 3)
     return values.reshape(shape)[::-1]
