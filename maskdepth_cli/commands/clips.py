@@ -26,7 +26,7 @@ from maskdepth_cli.errors import (
     WeightsError,
 )
 from maskdepth_cli.files.atomic import check_writable
-from maskdepth_cli.files.depth_writing import check_format
+from maskdepth_cli.files.depth_formats import check_format
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.run.preparing import PreparingWorker

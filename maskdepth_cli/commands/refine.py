@@ -20,6 +20,7 @@ from maskdepth_cli.engine.loading import load_refiner, weights_id
 from maskdepth_cli.engine.settings import FinishSettings
 from maskdepth_cli.errors import ExitCode, UsageError, WeightsError
 from maskdepth_cli.files.depth_formats import check_format
+from maskdepth_cli.files.names import shown
 from maskdepth_cli.run.gathering import gather, photo_pixels
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
@@ -41,6 +42,12 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
         from maskdepth_cli.commands.clips import refine_clip
 
         return refine_clip(request, options)
+    for place in (request.masks, request.depths):
+        if place and request.inputs and names_a_clip([str(place)], folders=False):
+            raise UsageError(
+                f"{shown(place)} is a clip; say --clip if {shown(request.inputs[0])} holds its "
+                "frames, or name their numbers as shot.####.exr"
+            )
     if request.clip != ONE_CLIP:
         raise UsageError(
             "--frames, --depth-range and --align are for clips: name a video, numbered files such "

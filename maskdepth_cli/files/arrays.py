@@ -159,7 +159,8 @@ def _not_a_map(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], stack: 
     if stack:
         return f"{found}, or a stack (N, H, W)"
     if len(shape) == 3 and dtype.kind in "biuf":
-        return f"{found}; save a file for each frame: numpy.save('NAME.npy', frames[i])"
+        how = "numpy.save('NAME.npy', frames[i])"
+        return f"{found}; frames of a clip go with --clip; else save a file for each: {how}"
     return found
 
 

@@ -223,6 +223,22 @@ def test_options_that_a_clip_cannot_have_are_one_line(reel, options, words):
     assert words in said.text
 
 
+def test_masks_of_a_clip_for_a_folder_of_photos_tell_what_to_say(reel):
+    (reel.root / "matte.mp4").write_bytes(b"video")
+    said = reel.refine(shots="shots", masks="matte.mp4")
+    assert said.code == 2
+    assert "matte.mp4 is a clip; say --clip if" in said.text
+
+
+def test_a_stack_for_a_folder_of_photos_tells_what_to_say(reel):
+    np.save(reel.root / "stack.npy", np.zeros((5, *mask_of(0).shape)))
+    reel.picture("one", "stack.png", photo_of(0))
+    reel.picture("one-masks", "stack.png", np.uint8(255 * mask_of(0)))
+    said = reel.refine(shots="one", masks="one-masks", depths="stack.npy")
+    assert said.code == 1
+    assert "frames of a clip go with --clip" in said.text
+
+
 def test_options_of_clips_need_one(reel):
     said = reel.refine("--frames", "1-2", shots="shots", masks="mattes")
     assert said.code == 2
