@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maskdepth_cli.arrays import value_range
 from maskdepth_cli.clips.frames import Frames
 from maskdepth_cli.clips.survey import Survey, Surveyed
 from maskdepth_cli.commands.refine_worker import Loaded
 from maskdepth_cli.commands.signs import lone_numbers
+from maskdepth_cli.errors import InputFileError
+from maskdepth_cli.files.depths import DepthMap
 from maskdepth_cli.files.masks import read_instance_map
+from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.sizes import match_size
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap
@@ -60,12 +64,27 @@ def read_frame(reading: ClipReading, job: Job) -> Loaded:
     signs: set[str] = set()
     given = clip.depths.read(clip.depth_of[number])
     signs.update(lone_numbers(given))
+    _check_range(reading, given, job)
     depth = reading.survey.aligned(number, given).to_size(size, job.paths("depth")[0])
     if clip.masks is None:
         return Loaded(image, depth, None, _instances(reading, job, size, signs), signs=signs)
     mask = clip.masks.read(clip.mask_of[number], signs.add)
     mask = match_size(mask, size, what="mask", path=job.paths("mask")[0])
     return Loaded(image, depth, mask, signs=signs)
+
+
+def _check_range(reading: ClipReading, depth: DepthMap, job: Job) -> None:
+    """Refuse a frame that contradicts what was said of the clip's range."""
+    clip, whole = reading.request.clip, reading.survey.whole_range
+    if clip.depth_range is None or clip.align or whole is None:
+        return
+    low, high = value_range(depth.inverse, np.isfinite(depth.inverse))
+    if low < whole[0] or high > whole[1]:
+        said = ",".join(f"{end:g}" for end in clip.depth_range)
+        raise InputFileError(
+            f"{shown(job.paths('depth')[0])}: inverse depth from {low:.6g} to {high:.6g} lies "
+            f"outside of --depth-range {said}; give the whole clip's, or leave it out"
+        )
 
 
 def _instances(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -61,6 +65,45 @@ def test_a_given_range_saves_the_pass(reel):
     assert "range of the clip" not in said.text
     row = next(iter(reel.records().values()))
     assert row["details"]["made_with"]["whole_range"] == [0, 8]
+
+
+def test_a_frame_outside_of_the_given_range_fails(reel):
+    said = reel.refine("--depth-range", "0,5")
+    assert said.code == 1
+    outside = [n for i, n in enumerate(reel.numbers) if depth_of(i).max() > 5]
+    assert 0 < len(outside) < reel.count
+    for number in outside:
+        assert not (reel.out / f"shot.{number}.tiff").exists()
+    assert "lies outside of --depth-range 0,5; give the whole clip's" in said.text
+
+
+def test_a_killed_run_goes_on(reel, launch):
+    for index in range(5, 40):
+        reel.picture("shots", f"shot.{1001 + index}.png", photo_of(index % 9)[..., ::-1])
+        reel.picture("mattes", f"matte.{1001 + index}.png", np.uint8(255 * mask_of(index % 9)))
+        np.save(reel.root / "depths" / f"depth.{1001 + index}.npy", depth_of(index % 9))
+    places = [
+        "refine",
+        str(reel.root / "shots/shot.####.png"),
+        "--masks",
+        str(reel.root / "mattes"),
+    ]
+    places += ["--depths", str(reel.root / "depths"), "-o", str(reel.out)]
+    network = ["--weights", str(reel.weights), "--device", "cpu", "--precision", "fp32"]
+    process = launch(*places, *network)
+    while len(list(reel.out.glob("shot.*.tiff"))) < 3:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path.name for path in reel.out.glob("shot.*.tiff")}
+    assert len(done) < 40
+    said = reel.refine()
+    assert said.code == 0
+    assert "going on where it stopped" in said.text
+    assert sum(row["status"] == "done" for row in reel.records().values()) == 40
+    killed = reel.files()
+    assert reel.refine("--overwrite").code == 0
+    assert reel.files() == killed
 
 
 def test_a_folder_is_a_clip_when_that_is_said(reel):
