@@ -90,9 +90,8 @@ def _reading(path: Path) -> Iterator[None]:
     except MaskdepthError:
         raise
     except Exception as error:
-        raise InputFileError(
-            f"{shown(path)}: cannot be read as a video: {one_line(error)}"
-        ) from error
+        words = getattr(error, "strerror", None) or one_line(error)
+        raise InputFileError(f"{shown(path)}: cannot be read as a video: {words}") from error
 
 
 class _Reader(Forward[Any]):

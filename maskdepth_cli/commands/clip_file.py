@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.choices import DepthKind
+from maskdepth_cli.clips.opening import VIDEO_SUFFIXES
 from maskdepth_cli.clips.writing import CLIP_FILES, check_clip_file, write_stack, write_video
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import ExitCode, OutputError, UsageError
@@ -22,6 +23,7 @@ from maskdepth_cli.files.depths import read_depth_map
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.scales import Scale
 from maskdepth_cli.kinds import values_of
+from maskdepth_cli.pairing.matching import DEPTH_SUFFIXES
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.manifest import Manifest
 from maskdepth_cli.run.options import RunOptions
@@ -31,8 +33,22 @@ Work = Callable[[RefineRequest, RunOptions], tuple[ExitCode, Sequence[Job], Frac
 
 
 def names_a_clip_file(target: Path) -> bool:
-    """Tell whether what was named as the target is a video or a stack, not a folder."""
-    return target.suffix.lower() in CLIP_FILES and not target.is_dir()
+    """Tell whether what was named as the target is a video or a stack, not a folder.
+
+    Raises
+    ------
+    UsageError
+        It is a file of another kind.
+    """
+    ending = target.suffix.lower()
+    if target.is_dir():
+        return False
+    if ending in VIDEO_SUFFIXES | DEPTH_SUFFIXES and ending not in CLIP_FILES:
+        raise UsageError(
+            f"{shown(target)}: a clip's depth is not written as {ending}; take one of "
+            f"{' '.join(sorted(CLIP_FILES))}, or a folder"
+        )
+    return ending in CLIP_FILES
 
 
 def into_clip_file(request: RefineRequest, options: RunOptions, work: Work) -> ExitCode:

@@ -18,6 +18,7 @@ from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.names import shown
 from maskdepth_cli.files.remote import is_remote
+from maskdepth_cli.masking.makers import maker_of
 from maskdepth_cli.pairing.matching import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 from maskdepth_cli.pairing.selection import EVERYTHING
 from maskdepth_cli.run.jobs import Job, LeftOut, Plan
@@ -50,6 +51,10 @@ def check_clip(request: RefineRequest, options: RunOptions) -> None:
         )
     if (request.masks is None) == (request.instances is None):
         raise UsageError("a clip needs either --masks or --instances")
+    if request.masks is not None and maker_of(request.masks) is not None:
+        raise UsageError(
+            f"--masks {request.masks}: makes masks of photos; make them of the clip's frames first"
+        )
     given: dict[str, Any] = {
         "--model": request.side.model,
         "--matte": request.matte,

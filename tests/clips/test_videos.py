@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from reel import depth_of, encode, mask_of, photo_of
+from reel import command, depth_of, encode, mask_of, photo_of
 
 from maskdepth_cli import load_refiner
 from maskdepth_cli.clips.videos import VideoFrames
@@ -252,6 +252,21 @@ def test_a_killed_run_into_a_video_goes_on_and_options_that_need_a_folder_are_to
     assert refine(videos, out="made.mkv").code == 0
     assert len(VideoFrames(videos.root / "made.mkv", "gray").numbers) == videos.count
     assert not (videos.root / ".made.mkv.frames").exists()
+
+
+@pytest.mark.parametrize("name", ["made.mov", "made.exr", "made.png", "made.npy"])
+def test_files_that_clips_are_not_written_as_are_told(videos, name):
+    said = refine(videos, out=name)
+    assert said.code == 2
+    assert "take one of .mkv .mp4 .npz, or a folder" in said.text
+    assert not (videos.root / name).exists()
+
+
+def test_networks_that_make_masks_take_photos(videos):
+    places = (videos.root / "clip.mkv", "--masks", "rembg", "--depths", videos.root / "depth.mkv")
+    said = command("refine", *places, "-o", videos.out)
+    assert said.code == 2
+    assert "--masks rembg: makes masks of photos" in said.text
 
 
 def test_what_is_an_input_is_never_the_target(videos):
