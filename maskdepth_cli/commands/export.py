@@ -18,7 +18,8 @@ from maskdepth_cli.kinds import values_of
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.types import InverseDepth
-from maskdepth_cli.viewing.matte import LayerColors, to_linear
+from maskdepth_cli.viewing.light import to_linear
+from maskdepth_cli.viewing.matte import LayerColors
 from maskdepth_cli.viewing.points import distance_of
 
 

@@ -24,6 +24,16 @@ def step_of(radius: float) -> int:
     return step
 
 
+def reach_of(radius: float, blades: int) -> int:
+    """Return by how many pixels a blur spreads a pixel: a polygon's corners lie beyond the disc."""
+    return int(np.ceil(radius * (1.5 if blades else 1)))
+
+
+def rounded_up(size: int, step: int) -> int:
+    """Return the next multiple of a step."""
+    return -(-size // step) * step
+
+
 @cache
 def kernel(radius: float, blades: int, inverted: bool) -> Plane:
     """Return an aperture's picture of a point, its sum 1.
@@ -42,7 +52,7 @@ def kernel(radius: float, blades: int, inverted: bool) -> Plane:
     ndarray
         float32 (2 n + 1, 2 n + 1), its rim smoothed over a pixel.
     """
-    reach = int(np.ceil(radius * (1.5 if blades else 1)))
+    reach = reach_of(radius, blades)
     if not blades:
         rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
         shape = np.clip(radius + 0.5 - np.hypot(rows, columns), 0, 1)
@@ -68,27 +78,24 @@ def blurred(planes: Plane, radius: float, blades: int = 0, *, inverted: bool = F
     Parameters
     ----------
     planes
-        float32 (H, W, C); sides that are multiples of `step_of` of the radius.
+        float32 (C, H, W); sides that are multiples of `step_of` of the radius.
     radius, blades, inverted
         See `kernel`.
     """
     if radius <= SHARP:
         return planes
     step = step_of(radius)
-    height, width = planes.shape[:2]
-    small = planes
     if step > 1:
-        size = (width // step, height // step)
-        small = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
         radius = float(np.sqrt(radius**2 - step**2)) / step
-    spread = _filtered(small, kernel(round(radius, 3), blades, inverted))
-    if step > 1:
-        spread = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(spread.reshape(planes.shape))
-
-
-def _filtered(planes: Plane, weights: Plane) -> Plane:
-    """Convolve (H, W, C); OpenCV correlates, so the kernel is turned."""
-    turned = np.ascontiguousarray(weights[::-1, ::-1])
-    done = cv2.filter2D(planes, -1, turned, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(done.reshape(planes.shape))
+    # OpenCV correlates, so the kernel is turned.
+    weights = np.ascontiguousarray(kernel(round(radius, 3), blades, inverted)[::-1, ::-1])
+    height, width = planes.shape[1:]
+    spread = np.empty_like(planes)
+    for plane, target in zip(planes, spread, strict=True):
+        small = plane
+        if step > 1:
+            size = (width // step, height // step)
+            small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        small = cv2.filter2D(small, -1, weights, borderType=cv2.BORDER_REPLICATE)
+        target[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return spread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,9 +15,10 @@ from maskdepth_cli.types import Image, Mask, Photo
 from maskdepth_cli.viewing.fills import smooth_fill, texture_sources
 
 Place = tuple[slice, slice]
+Planes = NDArray[np.float32]  # (C, H, W): arithmetic with masks (H, W) is four times as fast so
 
-_GAMMA = 2.4
 _SMALL = 1024  # long side at which smooth colours are worked out
+_BLOCK = 256  # side of what is worked on together, in pixels: as much as a cache holds
 _TEXTURE = 320  # long side at which texture is looked for
 _RIM = 2  # pixels beyond the mask that may still show the object, at 1024 pixels
 _SEEN, _HIDDEN = 0.7, 0.9  # alpha that shows the background well, and hardly
@@ -76,30 +78,28 @@ class LayerColors:
         self._guesses = self._smooth()
 
     def part(self, place: Place, *, textured: bool = False) -> Colors:
-        """Return the colours of a part of the photo."""
-        photo = np.divide(self._photo[place], self._white, dtype=np.float32)
-        near = self._near(place)[..., None]
-        own = self._large(self._guesses[0], place)
-        if not near.any():
-            return Colors(own, photo, photo, photo)
-        alpha = self._mask[place][..., None]
-        behind = self._large(self._guesses[1], place)
-        foreground, found = _explained(photo, alpha, own, behind)
-        foreground = np.where(alpha >= 1, photo, foreground)
-        sure = np.minimum(((1 - near) / np.maximum(1 - alpha, _LEAST)) ** 2, 1)
-        clean = behind + sure * (found - behind)
-        clean = np.where(near > 0, clean, photo)
-        plate, hidden = clean, np.clip((near - _SEEN) / (_HIDDEN - _SEEN), 0, 1)
-        if textured and hidden.any():
-            plate = clean + hidden * (self._texture(place) - clean)
-        # What the object's colour cannot explain within [0, 1] must come from behind it, and then
-        # the other way round: together they always are the photo.
-        mixed = (alpha > 0) & (alpha < 1)
-        seen = ((photo - alpha * foreground) / np.where(mixed, 1 - alpha, 1)).clip(0, 1)
-        background = np.where(mixed, seen, np.where(alpha > 0, plate, photo))
-        solved = (photo - (1 - alpha) * background) / np.where(mixed, alpha, 1)
-        foreground = np.where(mixed, solved.clip(0, 1), foreground)
-        return Colors(foreground, background, clean, plate)
+        """Return the colours of a part of the photo, as views of planes (3, h, w)."""
+        photo, near = self._samples(place), self._near(place)
+        own = np.empty_like(photo)
+        background, clean, plate = (photo.copy() if near.any() else photo for _ in range(3))
+        for rows, columns in itertools.product(*(strips(0, side, _BLOCK) for side in near.shape)):
+            here = (slice(None), rows, columns)
+            block = _moved(rows, place[0].start), _moved(columns, place[1].start)
+            own[here] = self._large(self._guesses[0], block)
+            if not near[rows, columns].any():
+                continue
+            behind = self._large(self._guesses[1], block)
+            alpha, largest = self._mask[block], near[rows, columns]
+            foreground, found = _explained(photo[here], alpha, own[here], behind)
+            np.copyto(foreground, photo[here], where=alpha >= 1)
+            sure = np.minimum(((1 - largest) / np.maximum(1 - alpha, _LEAST)) ** 2, 1)
+            np.copyto(clean[here], behind + sure * (found - behind), where=largest > 0)
+            plate[here] = clean[here]
+            hidden = np.clip((largest - _SEEN) / (_HIDDEN - _SEEN), 0, 1)
+            if textured and hidden.any():
+                plate[here] += hidden * (self._texture(block) - clean[here])
+            own[here], background[here] = _solved(photo[here], alpha, foreground, plate[here])
+        return Colors(*(np.moveaxis(planes, 0, 2) for planes in (own, background, clean, plate)))
 
     def find_texture(self) -> None:
         """Look for texture now: parts with texture may then be asked for side by side."""
@@ -107,8 +107,20 @@ class LayerColors:
 
     def whole(self, *, textured: bool = False) -> Colors:
         """Return the colours of all of the photo."""
-        place = (slice(0, self._mask.shape[0]), slice(0, self._mask.shape[1]))
-        return self.part(place, textured=textured)
+        found = self.part(
+            (slice(0, self._mask.shape[0]), slice(0, self._mask.shape[1])), textured=textured
+        )
+        return Colors(
+            *map(
+                np.ascontiguousarray, (found.foreground, found.background, found.clean, found.plate)
+            )
+        )
+
+    def _samples(self, place: Place) -> Planes:
+        """Return a part of the photo in [0, 1]."""
+        return np.divide(
+            np.moveaxis(self._photo[place], 2, 0), self._white, dtype=np.float32, order="C"
+        )
 
     def _near(self, place: Place) -> Mask:
         """Return the largest alpha within the rim."""
@@ -121,110 +133,126 @@ class LayerColors:
         height, width = (part.stop - part.start for part in place)
         return np.asarray(wide[top : top + height, left : left + width])
 
-    def _smooth(self) -> tuple[Image, Image]:
+    def _smooth(self) -> tuple[Planes, Planes]:
         """Return guesses of both layers' colours, at most 1024 pixels large."""
         pieces = []
         for rows in strips(0, self._mask.shape[0], 64 * self._factor):
             place = (rows, slice(0, self._mask.shape[1]))
-            photo = np.divide(self._photo[place], self._white, dtype=np.float32)
             alpha = self._mask[place]
             beside = np.where(alpha < _NO_OBJECT, self._near(place), 0)
-            pieces.append(_shrunk(np.dstack([photo, alpha, beside]), self._factor))
-        small = np.concatenate(pieces)
-        photo, alpha, beside = small[..., :3], small[..., 3], small[..., 4]
+            planes = np.concatenate([self._samples(place), alpha[None], beside[None]])
+            pieces.append(_shrunk(planes, self._factor))
+        small = np.concatenate(pieces, axis=1)
+        photo, alpha, beside = small[:3], small[3], small[4]
         front, back = alpha, np.minimum(1 - alpha, 1 - beside)
-        own, behind = smooth_fill(photo, front**_PURE), smooth_fill(photo, back**_PURE)
+        own, behind = _filled(photo, front**_PURE), _filled(photo, back**_PURE)
         for reach in _REACHES:
-            own, behind = _explained(photo, alpha[..., None], own, behind)
+            own, behind = _explained(photo, alpha, own, behind)
             own, behind = _averaged(own, front**2, reach), _averaged(behind, back**2, reach)
-        own, behind = _explained(photo, alpha[..., None], own, behind)
-        own = smooth_fill(own, np.where(front > _NO_OBJECT, front, 0) ** 3)
-        behind = smooth_fill(behind, np.where(back > 1 - _HIDDEN, back, 0) ** 3)
+        own, behind = _explained(photo, alpha, own, behind)
+        own = _filled(own, np.where(front > _NO_OBJECT, front, 0) ** 3)
+        behind = _filled(behind, np.where(back > 1 - _HIDDEN, back, 0) ** 3)
         return own, behind
 
-    def _large(self, small: Image, place: Place) -> Image:
+    def _large(self, small: Planes, place: Place) -> Planes:
         """Return a part of the photo's size of what has the size of the guesses."""
-        return small[place] if self._factor == 1 else enlarged(small, place, self._factor)
+        return (
+            small[(slice(None), *place)]
+            if self._factor == 1
+            else _enlarged(small, place, self._factor)
+        )
 
     @cached_property
-    def _found(self) -> tuple[Image, Image, NDArray[np.intp], int]:
+    def _found(self) -> tuple[Planes, Planes, NDArray[np.intp], int]:
         """Return a small background before and after it got texture, its places, its factor."""
         step = -(-max(self._mask.shape) // _TEXTURE)
-        clean, hidden = [], []
+        pieces = []
         for rows in strips(0, self._mask.shape[0], 64 * step):
             place = (rows, slice(0, self._mask.shape[1]))
-            clean.append(_shrunk(self.part(place).clean, step))
-            hidden.append(_shrunk((self._near(place) >= _HIDDEN).astype(np.float32), step))
-        small = np.concatenate(clean)
-        filled, places = texture_sources(small, np.concatenate(hidden) > 0)
-        return small, filled, places, step
+            hidden = (self._near(place) >= _HIDDEN).astype(np.float32)
+            clean = np.moveaxis(self.part(place).clean, 2, 0)
+            pieces.append(_shrunk(np.concatenate([clean, hidden[None]]), step))
+        small = np.concatenate(pieces, axis=1)
+        filled, places = texture_sources(np.dstack(small[:3]), small[3] > 0)
+        return small[:3], np.stack(cv2.split(filled)), places, step
 
-    def _texture(self, place: Place) -> Image:
+    def _texture(self, place: Place) -> Planes:
         """Return what is hidden: small texture, with the detail of where it was found."""
         small, filled, places, step = self._found
-        base = enlarged(filled, place, step) if step > 1 else filled[place]
         if step == 1:
-            return base
+            return filled[(slice(None), *place)]
         rows, columns = np.mgrid[place]
         source = places[rows // step, columns // step] * step
         top = (source[..., 0] + rows % step).clip(0, self._mask.shape[0] - 1)
         left = (source[..., 1] + columns % step).clip(0, self._mask.shape[1] - 1)
-        photo = np.divide(self._photo[top, left], self._white, dtype=np.float32)
+        photo = np.divide(np.moveaxis(self._photo[top, left], 2, 0), self._white, dtype=np.float32)
         x, y = (((side + 0.5) / step - 0.5).astype(np.float32) for side in (left, top))
-        low = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray((base + photo - low).clip(0, 1))
+        low = [
+            cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in small
+        ]
+        return (_enlarged(filled, place, step) + photo - np.stack(low)).clip(0, 1)
 
 
-def _shrunk(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+def _shape(place: Place) -> tuple[int, int]:
+    return place[0].stop - place[0].start, place[1].stop - place[1].start
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
+
+
+def _shrunk(planes: Planes, step: int) -> Planes:
     """Average squares of pixels; the last ones go on beyond the border."""
-    if step == 1:
-        return np.asarray(values, np.float32)
-    height, width = values.shape[:2]
-    padded = cv2.copyMakeBorder(values, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
-    size = (padded.shape[1] // step, padded.shape[0] // step)
-    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
+    height, width = planes.shape[1:]
+    padded = np.pad(planes, ((0, 0), (0, -height % step), (0, -width % step)), mode="edge")
+    size = (padded.shape[2] // step, padded.shape[1] // step)
+    return np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in padded])
 
 
-def _explained(
-    photo: Image, alpha: NDArray[np.float32], own: Image, behind: Image
-) -> tuple[Image, Image]:
+def _filled(planes: Planes, weights: Mask) -> Planes:
+    return np.stack(cv2.split(smooth_fill(np.dstack(planes), weights)))
+
+
+def _explained(photo: Planes, alpha: Mask, own: Planes, behind: Planes) -> tuple[Planes, Planes]:
     """Change both guesses as little as makes them the photo; the purer a side, the less it.
 
     Of guesses with the variances ``alpha`` and ``1 - alpha``, this is the likeliest change.
     """
-    front, back = alpha**2, (1 - alpha) ** 2
-    rest = (photo - alpha * own - (1 - alpha) * behind) / (alpha * front + (1 - alpha) * back)
+    other = 1 - alpha
+    front, back = alpha**2, other**2
+    rest = (photo - alpha * own - other * behind) / (alpha * front + other * back)
     return (own + front * rest).clip(0, 1), (behind + back * rest).clip(0, 1)
 
 
-def _averaged(colors: Image, weights: NDArray[np.float32], reach: int) -> Image:
+def _solved(photo: Planes, alpha: Mask, foreground: Planes, plate: Planes) -> tuple[Planes, Planes]:
+    """Return colours of object and background that together are the photo where both are seen.
+
+    What the object's colour cannot explain within [0, 1] must come from behind it, and then the
+    other way round. Elsewhere the background is the photo's, or the plate's where it is hidden.
+    """
+    mixed = (alpha > 0) & (alpha < 1)
+    seen = ((photo - alpha * foreground) / np.where(mixed, 1 - alpha, 1)).clip(0, 1)
+    background = np.where(mixed, seen, np.where(alpha > 0, plate, photo))
+    solved = (photo - (1 - alpha) * background) / np.where(mixed, alpha, 1)
+    return np.where(mixed, solved.clip(0, 1), foreground), background
+
+
+def _averaged(planes: Planes, weights: Mask, reach: int) -> Planes:
     """Return means of squares; colours stay where nothing has weight."""
     side = (2 * reach + 1, 2 * reach + 1)
-    total = cv2.blur(weights, side)[..., None]
-    means = cv2.blur(colors * weights[..., None], side) / np.maximum(total, _LEAST)
-    return np.where(total > _LEAST, means, colors)
+    total = cv2.blur(weights, side)
+    means = np.stack([cv2.blur(one * weights, side) for one in planes]) / np.maximum(total, _LEAST)
+    return np.where(total > _LEAST, means, planes)
 
 
-def enlarged(small: NDArray[np.float32], place: Place, step: int) -> NDArray[np.float32]:
-    """Return a part of what `small` (h, w, C) is, enlarged `step` times, linearly."""
+def _enlarged(small: Planes, place: Place, step: int) -> Planes:
+    """Return a part of what `small` (C, h, w) is, enlarged `step` times, linearly."""
     (top, left), scale = (part.start for part in place), 1 / step
     matrix = np.array(
         [[scale, 0, (left + 0.5) * scale - 0.5], [0, scale, (top + 0.5) * scale - 0.5]]
     )
-    height, width = (part.stop - part.start for part in place)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(small, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    flags, border = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
+    size = _shape(place)[::-1]
+    return np.stack(
+        [cv2.warpAffine(one, matrix, size, flags=flags, borderMode=border) for one in small]
     )
-
-
-def to_linear(image: Image) -> Image:
-    """Return sRGB values in [0, 1] as linear light (IEC 61966-2-1)."""
-    curve = ((np.maximum(image, 0) + 0.055) / 1.055) ** np.float32(_GAMMA)
-    return np.where(image <= 0.04045, image / np.float32(12.92), curve).astype(np.float32)
-
-
-def from_linear(light: NDArray[np.float32]) -> Image:
-    """Return linear light in [0, 1] as sRGB values, the inverse of `to_linear`."""
-    curve = 1.055 * np.maximum(light, 0) ** np.float32(1 / _GAMMA) - 0.055
-    return np.where(light <= 0.0031308, light * np.float32(12.92), curve).astype(np.float32)

@@ -7,7 +7,8 @@ import pytest
 from skimage.color import rgb2xyz
 
 from maskdepth_cli.viewing.fills import smooth_fill, texture_sources
-from maskdepth_cli.viewing.matte import LayerColors, from_linear, to_linear
+from maskdepth_cli.viewing.light import from_linear, to_linear
+from maskdepth_cli.viewing.matte import LayerColors
 
 
 def colors_of(image, mask, **more):
