@@ -15,16 +15,12 @@ from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.run.options import RunOptions
 from maskdepth_cli.viewing.meshes import check_trimesh, layered_mesh, write_glb
+from maskdepth_cli.viewing.parallax import parallax
 from maskdepth_cli.viewing.pictures import write_picture
 from maskdepth_cli.viewing.points import focal_length
+from maskdepth_cli.viewing.stereo import anaglyph, stereo_pair
 from maskdepth_cli.viewing.videos import check_video, write_video
-from maskdepth_cli.viewing.views import (
-    LayeredScene,
-    anaglyph,
-    layered_scene,
-    parallax,
-    stereo_pair,
-)
+from maskdepth_cli.viewing.views import LayeredScene, layered_scene
 
 Save = Callable[[Job, LayeredScene, Path], dict[str, Any]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdepth_cli.arrays import resize, resize_photo, strips
-from maskdepth_cli.choices import CameraPath
 from maskdepth_cli.types import InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.colors import depth_range
 from maskdepth_cli.viewing.matte import LayerColors
@@ -25,7 +23,6 @@ _STEPS = 6  # towards the pixel that is seen at a place
 _TORN = 0.4  # pixels of the photo that a pixel of the view shows where a surface is torn
 _MISSED = 0.75  # pixels beside its place that what was found may be seen at
 _STRIP = 1 << 20  # pixels that are worked on together
-_WIDENING = 1.15  # how much of the shifts the frame of a moving camera is cut by
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,12 @@ def layered_scene(
         shape = _fitting(mask.shape, long_side)
         photo = resize_photo(photo, shape, "area")
         near, far, mask = (resize(one, shape, "area") for one in (near, far, mask))
-    colors = LayerColors(photo, mask).whole(textured=True)
-    return LayeredScene(as_bytes(colors.foreground), as_bytes(colors.plate), mask, near, far)
+    colors = LayerColors(photo, mask)
+    own, behind = np.empty((2, *photo.shape), np.uint8)
+    for rows in strips(0, mask.shape[0], _STRIP // mask.shape[1]):
+        part = colors.part((rows, slice(0, mask.shape[1])), textured=True)
+        own[rows], behind[rows] = as_bytes(part.foreground), as_bytes(part.plate)
+    return LayeredScene(own, behind, mask, near, far)
 
 
 def _fitting(shape: tuple[int, ...], long_side: int) -> tuple[int, int]:
@@ -198,107 +199,3 @@ def _origin(
 
 def _sampled(values: Plane, x: Plane, y: Plane) -> Plane:
     return np.asarray(cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-
-
-def stereo_pair(
-    scene: LayeredScene, strength: float, convergence: float | None = None
-) -> tuple[Picture, Picture]:
-    """Draw what the left and the right eye see.
-
-    What has the nearness ``s`` lies ``strength * W * (s - convergence)`` pixels farther to the
-    right in the left picture than in the right one: before the screen if that is positive.
-
-    Parameters
-    ----------
-    scene
-        The photo and its layers.
-    strength
-        Disparity between the farthest and the nearest, as a share of the width.
-    convergence
-        Nearness of what lies in the screen; None: that of the object.
-    """
-    pivot = scene.nearness() if convergence is None else convergence
-    half = strength * scene.mask.shape[1] / 2
-    left, right = (view(scene, Camera((sign * half, 0), pivot=pivot)) for sign in (1, -1))
-    return left, right
-
-
-_DUBOIS = (
-    (
-        (0.4561, 0.500484, 0.176381),
-        (-0.0400822, -0.0378246, -0.0157589),
-        (-0.0152161, -0.0205971, -0.00546856),
-    ),
-    (
-        (-0.0434706, -0.0879388, -0.00155529),
-        (0.378476, 0.73364, -0.0184503),
-        (-0.0721527, -0.112961, 1.2264),
-    ),
-)
-
-
-def anaglyph(left: Picture, right: Picture) -> Picture:
-    """Return a picture for red and cyan glasses (Dubois, "A Projection Method", 2001)."""
-    seen = sum(
-        cv2.transform(one.astype(np.float32), np.array(matrix, np.float32))
-        for one, matrix in zip((left, right), _DUBOIS, strict=True)
-    )
-    return np.rint(np.clip(seen, 0, 255)).astype(np.uint8)
-
-
-def camera_path(path: CameraPath, amount: float, count: int, pivot: float) -> Iterator[Camera]:
-    """Yield the cameras of a path that ends where it begins.
-
-    Parameters
-    ----------
-    path
-        `orbit`, `pan` (left and right) or `zoom` (in and out).
-    amount
-        Movement of the nearest against the farthest at the path's ends, in pixels.
-    count
-        Number of cameras.
-    pivot
-        Nearness that stays where it is.
-    """
-    for angle in np.arange(count) * (2 * np.pi / count):
-        across, up = amount / 2 * float(np.sin(angle)), amount / 2 * float(np.cos(angle))
-        if path == "orbit":
-            yield Camera((across, 0.6 * up), pivot=pivot)
-        elif path == "pan":
-            yield Camera((across, 0.0), pivot=pivot)
-        else:
-            yield Camera(zoom=float(1 - np.cos(angle)) / 2 * amount, pivot=pivot)
-
-
-def parallax(
-    scene: LayeredScene, path: CameraPath, strength: float, count: int
-) -> Iterator[Picture]:
-    """Yield the pictures of a camera that moves before a photo, all of one size.
-
-    The frame is cut so far that nothing beyond the photo's border is seen, and enlarged again; its
-    sides are even, as video wants them.
-
-    Parameters
-    ----------
-    scene
-        The photo and its layers.
-    path
-        See `camera_path`.
-    strength
-        Movement of the nearest against the farthest, as a share of the long side; for `zoom` by
-        how much more of it the nearest grows.
-    count
-        Number of pictures.
-    """
-    height, width = scene.mask.shape
-    pivot = scene.nearness()
-    amount = strength * max(height, width)
-    cameras = camera_path(path, strength if path == "zoom" else amount, count, pivot)
-    margin = int(np.ceil(_WIDENING * amount / 2 * max(pivot, 1 - pivot)))
-    margin = min(margin, min(height, width) // 4)
-    inner = (slice(margin, height - margin), slice(margin, width - margin))
-    size = (width // 2 * 2, height // 2 * 2)
-    for camera in cameras:
-        yield np.asarray(
-            cv2.resize(view(scene, camera)[inner], size, interpolation=cv2.INTER_CUBIC)
-        )

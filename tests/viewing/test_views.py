@@ -3,15 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskdepth_cli.viewing.views import (
-    Camera,
-    LayeredScene,
-    anaglyph,
-    layered_scene,
-    parallax,
-    stereo_pair,
-    view,
-)
+from maskdepth_cli.viewing.parallax import parallax
+from maskdepth_cli.viewing.stereo import anaglyph, stereo_pair
+from maskdepth_cli.viewing.views import Camera, LayeredScene, layered_scene, view
 
 SHAPE = (90, 160)
 
