@@ -13,7 +13,7 @@ demo: $(VENV)/.installed  ## install, then refine the example photos offline
 	$(BIN)/maskdepth gallery demo/rooms
 	@echo "Open demo/photos/gallery.html and demo/rooms/gallery.html in a browser"
 
-pictures: demo  ## draw the pictures in docs/ anew; the gallery's needs Chromium
+pictures: demo $(VENV)/.installed-test  ## draw the pictures in docs/ anew; the gallery's needs Chromium
 	$(BIN)/python docs/pictures.py
 
 test: $(VENV)/.installed-test  ## install with the test tools, then pass the tests

@@ -10,13 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
+import tifffile
 from PIL import Image
 
 from maskdepth_cli.files.depths import read_depth
 from maskdepth_cli.files.images import read_image
 from maskdepth_cli.files.masks import read_mask
 from maskdepth_cli.viewing.bokeh import Lens, bokeh
+from maskdepth_cli.viewing.light import from_linear
 from maskdepth_cli.viewing.videos import read_frames
 
 DOCS, EXAMPLES = Path("docs"), Path("examples")
@@ -35,7 +38,10 @@ def main() -> None:
         save(Image.open(RUN / "previews" / "rocket.png"), "preview.jpg")
         draw_comparison(folder)
         draw_bokeh(folder)
+        draw_hazy(folder)
         draw_stereo(folder)
+        draw_mesh(folder)
+        draw_export(folder)
         draw_point_clouds(folder)
         draw_gallery(folder)
 
@@ -67,17 +73,71 @@ def draw_bokeh(folder: Path) -> None:
     beside([image, alone, layered], "bokeh.jpg")
 
 
+def draw_hazy(folder: Path) -> None:
+    """Draw a mask with a wide haze around the object, and what becomes of the photo with it."""
+    mask = read_mask(EXAMPLES / "masks" / "friends.png")
+    away = cv2.distanceTransform((mask < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    noise = np.random.default_rng(1).standard_normal(mask.shape).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 70)
+    haze = np.interp(noise, (noise.min(), noise.max()), (0.05, 0.3)) * np.clip(2 - away / 150, 0, 1)
+    hazy = np.maximum(mask, haze.astype(np.float32))
+    (folder / "hazy").mkdir()
+    cv2.imwrite(str(folder / "hazy" / "friends.png"), np.rint(hazy * 255).astype(np.uint8))
+    photo, run = EXAMPLES / "photos" / "friends.jpg", folder / "run"
+    maskdepth("refine", photo, "--masks", folder / "hazy", "-o", run, "--layers")
+    maskdepth("bokeh", run, "--aperture", "0.02", "-o", folder / "over")
+    maskdepth("stereo", run, "--strength", "0.05", "--layout", "pair", "-o", folder / "seen")
+    names = ["over/friends.png", "seen/friends-right.png"]
+    pictures = [np.dstack([hazy] * 3), *(read_image(folder / name) for name in names)]
+    beside([read_image(photo), *pictures], "hazy.jpg")
+
+
 def draw_stereo(folder: Path) -> None:
     """Draw what both eyes see of a photo, an anaglyph, and a picture of its parallax."""
     one = [RUN, "friends.jpg", "--strength", "0.05", "-o"]
     maskdepth("stereo", *one, folder / "pair", "--layout", "pair")
     maskdepth("stereo", *one, folder / "red", "--layout", "anaglyph")
-    maskdepth("parallax", *one, folder / "moving", "--format", "gif", "--fps", "8")
+    maskdepth("parallax", *one, folder / "moving", "--fps", "8")
     names = ["pair/friends-left.png", "pair/friends-right.png", "red/friends.png"]
     pictures = [read_image(folder / name) for name in names]
     height, width = pictures[0].shape[:2]
-    moved = Image.fromarray(read_frames(folder / "moving/friends.gif")[8]).resize((width, height))
+    moved = Image.fromarray(read_frames(folder / "moving/friends.mp4")[8]).resize((width, height))
     beside([*pictures, np.asarray(moved) / 255], "stereo.jpg")
+
+
+def draw_mesh(folder: Path) -> None:
+    """Draw a mesh from its left and its right, by points on its surfaces."""
+    import trimesh
+
+    within = ["--near", "1", "--far", "2.5", "-o", folder / "meshes"]
+    maskdepth("mesh", RUN, "temple.jpg", *within)
+    image = read_image(EXAMPLES / "photos" / "temple.jpg")
+    positions, colors = [], []
+    for surface in trimesh.load(folder / "meshes" / "temple.glb").geometry.values():
+        surface.visual.material = surface.visual.material.to_simple()  # sampling reads these alone
+        where, _, color = trimesh.sample.sample_surface(surface, 3_000_000, None, True, 0)
+        solid = color[:, 3] > 127
+        positions.append(where[solid])
+        colors.append(color[solid, :3])
+    cloud, size = (np.concatenate(positions), np.concatenate(colors)), image.shape[1::-1]
+    beside([view(*cloud, *size, degrees) for degrees in (12, 0, -12)], "mesh.jpg")
+
+
+def draw_export(folder: Path) -> None:
+    """Draw what `export` writes: alpha, both colours, both depths."""
+    maskdepth("export", RUN, "astronaut.jpg", "--format", "files", "-o", folder / "pages")
+    names = [
+        "alpha",
+        "foreground.color",
+        "background.color",
+        "foreground.depth",
+        "background.depth",
+    ]
+    pages = [tifffile.imread(folder / "pages" / "astronaut" / f"{name}.tiff") for name in names]
+    low, high = (limit([depth.astype(float) for depth in pages[3:]]) for limit in (np.min, np.max))
+    depths = [(depth - low) / (high - low) for depth in pages[3:]]
+    gray = [np.dstack([plane] * 3) for plane in (pages[0], *depths)]
+    beside([gray[0], *map(from_linear, pages[1:3]), *gray[1:]], "export.jpg")
 
 
 def draw_point_clouds(folder: Path) -> None:
@@ -102,9 +162,11 @@ def read_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return points["position"], points["color"]
 
 
-def view(positions: np.ndarray, colors: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Draw points from a camera 14 degrees beside theirs, the nearest in front; (H, W, 3)."""
-    angle, pivot = np.radians(-14), np.array([0, 0, -1.6])
+def view(
+    positions: np.ndarray, colors: np.ndarray, width: int, height: int, degrees: float = -14
+) -> np.ndarray:
+    """Draw points from a camera some degrees beside theirs, the nearest in front; (H, W, 3)."""
+    angle, pivot = np.radians(degrees), np.array([0, 0, -1.6])
     turn = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
     x, y, z = ((positions - pivot) @ np.array(turn).T + pivot).T
     focal = width / 2 / np.tan(np.radians(30))

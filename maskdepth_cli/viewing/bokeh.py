@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdepth_cli.arrays import white
+from maskdepth_cli.arrays import as_image, white
 from maskdepth_cli.types import Image, InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.apertures import SHARP, reach_of, rounded_up, step_of
 from maskdepth_cli.viewing.colors import depth_range
+from maskdepth_cli.viewing.haze import without_haze
 from maskdepth_cli.viewing.light import looked_up_encoded, looked_up_linear
 from maskdepth_cli.viewing.matte import LayerColors, Place
 from maskdepth_cli.viewing.slices import Light, gathered, radii_of
@@ -88,7 +89,8 @@ def bokeh(
     foreground, background
         Inverse depth of the layers (H, W); unknown pixels count as farthest.
     mask
-        Object (H, W) in [0, 1]; it is before the background, whatever the depths say.
+        Object (H, W) in [0, 1]; it is before the background, whatever the depths say. Its haze
+        counts as background.
     lens
         Focus and aperture.
 
@@ -98,6 +100,7 @@ def bokeh(
         (H, W, 3), of the photo's type. Pixels in focus are those of the photo, bit for bit, where
         nothing blurred lies before them.
     """
+    mask = without_haze(mask)
     step = max(1, max(mask.shape) // _SAMPLED)
     thin = (slice(None, None, step),) * 2
     with np.errstate(invalid="ignore"):
@@ -145,7 +148,7 @@ def _signed(depth: InverseDepth, lens: Lens, span: tuple[float, float]) -> Plane
 def _tile(scene: _Scene, place: Place, halo: int) -> Photo:
     """Return a part of the result; `halo` pixels around it are worked on, too."""
     outer, padding = _outer(place, halo, scene.mask.shape, step_of(halo))
-    inner = tuple(slice(halo, halo + part.stop - part.start) for part in place)
+    inner = _within(place, (_widened(place[0], halo), _widened(place[1], halo)))
     crop = (slice(None), *_within(place, outer))
     colors = scene.colors.part(outer, textured=scene.textured)
     lens, photo, alpha = scene.lens, scene.photo[place], scene.mask[place]
@@ -166,7 +169,7 @@ def _tile(scene: _Scene, place: Place, halo: int) -> Photo:
         if side is not None:
             light += side[:3]
     if back.sharp.any():
-        own = np.divide(_planes(photo), white(photo), dtype=np.float32)
+        own = _planes(as_image(photo))
         visible = np.where(alpha > 0, _planes(colors.plate)[crop], own)
         light += back.sharp * looked_up_linear(visible)
     coverage = grown(scene.mask[outer])
@@ -177,7 +180,7 @@ def _tile(scene: _Scene, place: Place, halo: int) -> Photo:
     return _finished(photo, *_over(front, own, light, back.sharp))
 
 
-def _planes(values: Photo) -> Photo:
+def _planes(values: Image) -> Plane:
     """Return (H, W, 3) as (3, H, W)."""
     return np.moveaxis(values, 2, 0)
 
@@ -215,6 +218,10 @@ def _outer(
         outer.append(slice(max(first, 0), min(last, size)))
         missing.append((max(-first, 0), max(last - size, 0)))
     return (outer[0], outer[1]), missing
+
+
+def _widened(part: slice, by: int) -> slice:
+    return slice(part.start - by, part.stop + by)
 
 
 def _within(place: Place, outer: Place) -> Place:

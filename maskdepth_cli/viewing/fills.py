@@ -18,7 +18,9 @@ _SMOOTHINGS = 6  # steps at every size
 _CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 _PATCH = 2  # pixels around the middle of a patch
 _COARSEST = 32  # long side at which the search for texture begins
-_ROUNDS = 3  # of search and vote at every size
+_FADING = 1.3  # by how much the trust in a patch falls with every pixel into the hole
+_ROUNDS, _LAST_ROUNDS = 8, 3  # of search and vote at every size, and at the largest ones
+_LARGE = 200  # long side from which on a round is slow and changes little
 
 
 def smooth_fill(values: Plane, weights: Plane) -> Plane:
@@ -60,7 +62,9 @@ def smooth_fill(values: Plane, weights: Plane) -> Plane:
     return np.asarray(filled, np.float32)
 
 
-def texture_sources(image: Image, hole: NDArray[np.bool_]) -> tuple[Image, Places]:
+def texture_sources(
+    image: Image, hole: NDArray[np.bool_], barred: NDArray[np.bool_] | None = None
+) -> tuple[Image, Places]:
     """Fill a hole with patches from elsewhere in the photo, coarse to fine.
 
     Every pixel of the hole looks for a place outside whose 5x5 surroundings are most like its own
@@ -73,6 +77,8 @@ def texture_sources(image: Image, hole: NDArray[np.bool_]) -> tuple[Image, Place
         (H, W, 3); of the hole nothing is read.
     hole
         (H, W).
+    barred
+        Pixels (H, W) that are no source, beside those of the hole.
 
     Returns
     -------
@@ -82,7 +88,10 @@ def texture_sources(image: Image, hole: NDArray[np.bool_]) -> tuple[Image, Place
     """
     height, width = hole.shape
     own = np.moveaxis(np.mgrid[:height, :width], 0, -1).copy()
-    usable = _usable(hole)
+    barred = hole if barred is None else barred | hole
+    usable = _usable(barred)
+    if not usable.any():  # then what is mixed must do
+        barred, usable = hole, _usable(hole)
     if not hole.any() or not usable.any():
         return smooth_fill(image, (~hole).astype(np.float32)), own
     if max(height, width) >= 2 * _COARSEST:
@@ -91,7 +100,8 @@ def texture_sources(image: Image, hole: NDArray[np.bool_]) -> tuple[Image, Place
         known = np.where(hole[..., None], 0, image)
         small = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
         small /= np.maximum(share, _LEAST)[..., None]
-        coarse, places = texture_sources(small, share < 0.5)
+        clear = cv2.resize((~barred).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        coarse, places = texture_sources(small, share < 0.5, clear < 0.5)
         guess = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
         places = places[own[..., 0] // 2, own[..., 1] // 2] * 2 + own % 2
     else:
@@ -138,6 +148,9 @@ class _Search:
         self._targets = np.argwhere(wide)
         self._index = np.full(hole.shape, -1, np.intp)
         self._index[wide] = np.arange(len(self._targets))
+        inside = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+        # What lies beside the known decides; its say grows inwards, round by round.
+        self._trust = np.float32(_FADING) ** -inside[wide]
         choices = np.argwhere(usable)
         self._anywhere = choices
         rows, columns = self._targets.T
@@ -147,7 +160,7 @@ class _Search:
 
     def run(self) -> tuple[Image, Places]:
         """Return the filled photo and where each pixel came from."""
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS if max(self._hole.shape) < _LARGE else _LAST_ROUNDS):
             self._patches = self._patch_of(self._targets)
             self._costs = self._cost(self._found)
             self._improve()
@@ -209,7 +222,7 @@ class _Search:
         count = np.zeros(self._hole.shape, np.float32)
         scale = max(2 * float(np.median(self._costs)), 1e-6)
         weight = np.exp(-self._costs / np.float32(scale))
-        weight += np.float32(1e-6)
+        weight = (weight + np.float32(1e-6)) * self._trust
         height, width = self._hole.shape
         said = self._patch_of(self._found)
         for i, offset in enumerate(self._around):

@@ -21,10 +21,14 @@ _SMALL = 1024  # long side at which smooth colours are worked out
 _BLOCK = 256  # side of what is worked on together, in pixels: as much as a cache holds
 _TEXTURE = 320  # long side at which texture is looked for
 _RIM = 2  # pixels beyond the mask that may still show the object, at 1024 pixels
-_SEEN, _HIDDEN = 0.7, 0.9  # alpha that shows the background well, and hardly
+_SEEN, _HIDDEN = 0.5, 0.7  # largest alpha within the rim that shows what lies behind, and hardly
+_COVERED = 0.9  # alpha from which on a pixel tells nothing of what lies behind it
+_BARRED = 0.35  # largest alpha within the rim from which on a pixel is no source of texture
 _PURE = 6  # power of a pixel's share in first guesses
 _REACHES = (40, 20, 10, 5, 3)  # of the means that better guesses are, in pixels of the small size
 _LEAST = np.float32(1e-4)
+_EMPTY = np.float32(1 / 512)  # alpha that is none: half of the least of 8 bits
+_SOLVED = 0.25  # alpha up to which the background is what the object leaves; the plate from 1 less
 _NO_OBJECT = 0.02  # below this alpha a pixel tells nothing of the object
 
 
@@ -151,7 +155,7 @@ class LayerColors:
             own, behind = _averaged(own, front**2, reach), _averaged(behind, back**2, reach)
         own, behind = _explained(photo, alpha, own, behind)
         own = _filled(own, np.where(front > _NO_OBJECT, front, 0) ** 3)
-        behind = _filled(behind, np.where(back > 1 - _HIDDEN, back, 0) ** 3)
+        behind = _filled(behind, np.where(back > 1 - _COVERED, back, 0) ** 3)
         return own, behind
 
     def _large(self, small: Planes, place: Place) -> Planes:
@@ -164,16 +168,17 @@ class LayerColors:
 
     @cached_property
     def _found(self) -> tuple[Planes, Planes, NDArray[np.intp], int]:
-        """Return a small background before and after it got texture, its places, its factor."""
+        """Return a small photo, its background with texture, that one's places, the factor."""
         step = -(-max(self._mask.shape) // _TEXTURE)
         pieces = []
         for rows in strips(0, self._mask.shape[0], 64 * step):
             place = (rows, slice(0, self._mask.shape[1]))
-            hidden = (self._near(place) >= _HIDDEN).astype(np.float32)
+            near = self._near(place)
             clean = np.moveaxis(self.part(place).clean, 2, 0)
-            pieces.append(_shrunk(np.concatenate([clean, hidden[None]]), step))
+            planes = [self._samples(place), clean, (near >= _HIDDEN)[None], (near >= _BARRED)[None]]
+            pieces.append(_shrunk(np.concatenate(planes, dtype=np.float32), step))
         small = np.concatenate(pieces, axis=1)
-        filled, places = texture_sources(np.dstack(small[:3]), small[3] > 0)
+        filled, places = texture_sources(np.moveaxis(small[3:6], 0, 2), small[6] > 0, small[7] > 0)
         return small[:3], np.stack(cv2.split(filled)), places, step
 
     def _texture(self, place: Place) -> Planes:
@@ -210,7 +215,7 @@ def _shrunk(planes: Planes, step: int) -> Planes:
 
 
 def _filled(planes: Planes, weights: Mask) -> Planes:
-    return np.stack(cv2.split(smooth_fill(np.dstack(planes), weights)))
+    return np.stack(cv2.split(smooth_fill(np.moveaxis(planes, 0, 2), weights)))
 
 
 def _explained(photo: Planes, alpha: Mask, own: Planes, behind: Planes) -> tuple[Planes, Planes]:
@@ -227,14 +232,19 @@ def _explained(photo: Planes, alpha: Mask, own: Planes, behind: Planes) -> tuple
 def _solved(photo: Planes, alpha: Mask, foreground: Planes, plate: Planes) -> tuple[Planes, Planes]:
     """Return colours of object and background that together are the photo where both are seen.
 
-    What the object's colour cannot explain within [0, 1] must come from behind it, and then the
-    other way round. Elsewhere the background is the photo's, or the plate's where it is hidden.
+    The background is what the object leaves of the photo where it leaves much, and the plate where
+    it leaves little; what that cannot explain within [0, 1] the other side must. Elsewhere the
+    background is the photo's, or the plate's where it is hidden.
     """
-    mixed = (alpha > 0) & (alpha < 1)
-    seen = ((photo - alpha * foreground) / np.where(mixed, 1 - alpha, 1)).clip(0, 1)
-    background = np.where(mixed, seen, np.where(alpha > 0, plate, photo))
-    solved = (photo - (1 - alpha) * background) / np.where(mixed, alpha, 1)
-    return np.where(mixed, solved.clip(0, 1), foreground), background
+    mixed = (alpha > _EMPTY) & (alpha < 1)
+    own, rest = np.where(mixed, alpha, 1), np.where(mixed, 1 - alpha, 1)
+    seen = ((photo - alpha * foreground) / rest).clip(0, 1)
+    # Where little of the background is seen, dividing by that little would make a line of it.
+    seen += np.clip((alpha - _SOLVED) / (1 - 2 * _SOLVED), 0, 1) * (plate - seen)
+    solved = ((photo - rest * seen) / own).clip(0, 1)
+    seen = ((photo - alpha * solved) / rest).clip(0, 1)
+    background = np.where(mixed, seen, np.where(alpha > _EMPTY, plate, photo))
+    return np.where(mixed, solved, foreground), background
 
 
 def _averaged(planes: Planes, weights: Mask, reach: int) -> Planes:

@@ -79,9 +79,12 @@ def _encode(target: Path, frames: Iterator[Picture], rate: int, format: str) -> 
 
 
 def _write_gif(target: Path, frames: Iterator[Picture], rate: int) -> None:
+    first = PILImage.fromarray(next(frames))
+    # One palette for all, or colours flicker; median cut would leave small things without theirs.
+    palette = first.quantize(256, method=PILImage.Quantize.MAXCOVERAGE)
     pictures = [
-        PILImage.fromarray(picture).quantize(256, dither=PILImage.Dither.FLOYDSTEINBERG)
-        for picture in frames
+        one.quantize(palette=palette, dither=PILImage.Dither.FLOYDSTEINBERG)
+        for one in itertools.chain([first], map(PILImage.fromarray, frames))
     ]
     pictures[0].save(
         target,

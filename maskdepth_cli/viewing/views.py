@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from maskdepth_cli.arrays import resize, resize_photo, strips
 from maskdepth_cli.types import InverseDepth, Mask, Photo
 from maskdepth_cli.viewing.colors import depth_range
+from maskdepth_cli.viewing.haze import without_haze
 from maskdepth_cli.viewing.matte import LayerColors
 from maskdepth_cli.viewing.pictures import as_bytes
 
@@ -22,6 +23,7 @@ Picture = NDArray[np.uint8]
 _STEPS = 6  # towards the pixel that is seen at a place
 _TORN = 0.4  # pixels of the photo that a pixel of the view shows where a surface is torn
 _MISSED = 0.75  # pixels beside its place that what was found may be seen at
+_LEAST_GAP = np.float32(0.01)  # between object and background: surfaces in one place flicker
 _STRIP = 1 << 20  # pixels that are worked on together
 
 
@@ -68,10 +70,11 @@ def layered_scene(
     foreground, background
         Inverse depth of the layers (H, W); unknown pixels count as farthest.
     mask
-        Object (H, W) in [0, 1].
+        Object (H, W) in [0, 1]; its haze counts as background.
     long_side
         Size of the scene, if it is smaller than the photo.
     """
+    mask = without_haze(mask)
     low, high = depth_range(np.where(mask >= 0.5, foreground, background))
 
     def share(depth: InverseDepth) -> Plane:
@@ -79,8 +82,8 @@ def layered_scene(
         return ((known - low) / (high - low)).astype(np.float32)
 
     near, far = share(foreground), share(background)
-    # What claims to lie before the object, and yet is behind it, moves with it.
-    far = np.where(mask >= 0.5, np.minimum(far, near), far)
+    # What claims to lie before the object, and yet is behind it, all but moves with it.
+    far = np.where(mask >= 0.5, np.minimum(far, np.maximum(near - _LEAST_GAP, 0)), far)
     if long_side is not None and long_side < max(mask.shape):
         shape = _fitting(mask.shape, long_side)
         photo = resize_photo(photo, shape, "area")

@@ -100,6 +100,18 @@ def test_nothing_beside_the_object_is_noise():
     assert np.abs(np.diff(found[:15], axis=1)).max() < 0.05  # the photo's own steps are 1
 
 
+def test_next_to_no_alpha_is_none():
+    """A float mask's 1e-7 has no colour of its own: dividing by it would make one of rounding."""
+    image = np.full((60, 80, 3), (0.2, 0.5, 0.8), np.float32)
+    image += np.random.default_rng(5).uniform(-0.05, 0.05, image.shape).astype(np.float32)
+    mask = np.zeros((60, 80), np.float32)
+    mask[20:40, 20:40] = 1
+    image[20:40, 20:40] = (0.9, 0.4, 0.1)
+    clear = colors_of(image, mask)
+    faint = colors_of(image, np.maximum(mask, np.float32(1e-7)))
+    np.testing.assert_allclose(faint.foreground, clear.foreground, atol=0.02)
+
+
 def test_parts_are_the_whole(monkeypatch):
     monkeypatch.setattr("maskdepth_cli.viewing.matte._SMALL", 40)
     random = np.random.default_rng(6)
@@ -136,6 +148,29 @@ def test_texture_continues_stripes():
     np.testing.assert_array_equal(found[~hole], image[~hole])
     again, _ = texture_sources(holed, hole)
     np.testing.assert_array_equal(again, found)
+
+
+def test_texture_comes_from_nowhere_barred():
+    image = np.zeros((80, 100, 3), np.float32)
+    image[:, :50] = (0.2, 0.6, 0.3)
+    hole = np.zeros((80, 100), np.bool_)
+    hole[30:50, 40:60] = True
+    barred = np.zeros_like(hole)
+    barred[:, 50:] = True
+    filled, places = texture_sources(image, hole, barred)
+    assert (places[hole][:, 1] < 50).all()
+    np.testing.assert_allclose(filled[hole], np.broadcast_to((0.2, 0.6, 0.3), (400, 3)), atol=1e-4)
+
+
+def test_a_pattern_goes_on_from_both_sides():
+    """Boards across a hole: what lies beside them, not the mean of all, decides."""
+    image = np.zeros((160, 200, 3), np.float32)
+    image[(np.arange(160) // 20) % 2 == 0] = (0.8, 0.6, 0.4)
+    hole = np.zeros((160, 200), np.bool_)
+    hole[40:120, 70:130] = True
+    found, _ = texture_sources(np.where(hole[..., None], 0.4, image).astype(np.float32), hole)
+    beside = hole & ((np.arange(200) < 85) | (np.arange(200) >= 115))
+    assert np.abs(found - image)[beside].mean() < 0.1  # with all patches alike: 0.13
 
 
 def test_linear_light():

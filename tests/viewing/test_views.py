@@ -143,3 +143,30 @@ def test_an_anaglyph_shows_each_eye_its_colours():
     left, right = anaglyph(gray, black)[0, 0], anaglyph(black, gray)[0, 0]
     assert left[0] > 100 > 10 > max(left[1:])
     assert right[0] < 10 < 100 < min(right[1:])
+
+
+def test_a_haze_in_the_mask_does_not_move_with_the_object():
+    random = np.random.default_rng(7)
+    image = np.rint(random.uniform(60, 200, (*SHAPE, 3))).astype(np.uint8)
+    clear = np.zeros(SHAPE, np.float32)
+    clear[20:70, 50:100] = 1
+    image[clear == 1] = (230, 30, 30)
+    near, far = np.full(SHAPE, 2, np.float32), np.zeros(SHAPE, np.float32)
+    far[0, 0] = 0.1
+    right, hazy = (
+        view(layered_scene(image, near, far, mask), Camera((12, 0), pivot=1.0))
+        for mask in (clear, np.maximum(clear, np.float32(0.25)))
+    )
+    assert np.abs(hazy.astype(int) - right).mean() < 0.5
+
+
+def test_a_background_as_near_as_the_object_lies_behind_it():
+    """Two surfaces in one place flicker in 3D viewers."""
+    photo = np.rint(pattern()).astype(np.uint8)
+    depth = np.tile(np.linspace(1, 2, SHAPE[1], dtype=np.float32), (SHAPE[0], 1))
+    mask = np.zeros(SHAPE, np.float32)
+    mask[20:70, 50:100] = 1
+    scene = layered_scene(photo, depth, depth, mask)
+    inside = mask == 1
+    np.testing.assert_allclose((scene.near - scene.far)[inside], 0.01, atol=1e-5)
+    np.testing.assert_array_equal(scene.near[~inside], scene.far[~inside])
