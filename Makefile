@@ -30,7 +30,8 @@ test-wheel: $(VENV)/.installed-test  ## build wheel and sdist; refine with the w
 
 test-lowest:  ## needs uv: the lowest versions that pyproject.toml allows, with a real refinement
 	uv venv --python 3.10 $(VENV)-lowest
-	uv pip install --python $(VENV)-lowest --torch-backend cpu --resolution lowest-direct .
+	uv pip install --python $(VENV)-lowest --resolution lowest-direct '.[evaluate,exr,heif,timm]'
+	$(VENV)-lowest/bin/python -c 'import OpenEXR, matplotlib, pillow_heif, scipy, timm'
 	$(VENV)-lowest/bin/maskdepth refine examples/photos --masks examples/masks -o $(VENV)-lowest/refined
 
 check: $(VENV)/.installed-test  ## formatting, lint, types, rooms, tests
