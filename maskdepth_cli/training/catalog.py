@@ -14,6 +14,7 @@ from maskdepth_cli.datasets.samples import DepthDataset
 from maskdepth_cli.datasets.tartanair import V1, V2, open_all_tartanair
 from maskdepth_cli.errors import NothingToDoError, UsageError
 from maskdepth_cli.files.names import shown
+from maskdepth_cli.training.drawn_frames import DrawnFrames
 from maskdepth_cli.training.drawn_masks import DRAWINGS, DrawnMasks
 from maskdepth_cli.training.frame_sets import DatasetFrames, Frames, mixture
 from maskdepth_cli.training.mask_sets import Ade20k, CocoPanoptic, FrameRegions, MaskMixture, Masks
@@ -59,6 +60,10 @@ def open_frames(sources: Sequence[FrameSource], folders: Sequence[Path], data: P
     """
     parts: list[tuple[Frames, float]] = []
     for source in sources:
+        _check_weight(source)
+        if source.layout == "drawn":
+            parts.append((DrawnFrames(), source.weight))
+            continue
         root = _root(data, source)
         if source.layout == "folder":
             parts.append((FrameFolder(root, kind=source.kind), source.weight))
@@ -66,7 +71,7 @@ def open_frames(sources: Sequence[FrameSource], folders: Sequence[Path], data: P
             dataset = FRAME_LAYOUTS[source.layout](root)
             parts.append((DatasetFrames(dataset), source.weight))
         else:
-            known = ", ".join(("folder", *FRAME_LAYOUTS))
+            known = ", ".join(("folder", "drawn", *FRAME_LAYOUTS))
             raise UsageError(f"[[frames]]: layout '{source.layout}' is not one of {known}")
     if folders:
         parts.append((FrameFolder(*folders), 1.0))
@@ -109,6 +114,7 @@ def open_masks(
 
 
 def _masks(source: MaskSource, data: Path, frames: Frames) -> Masks:
+    _check_weight(source)
     kinds: tuple[MaskKind, ...] = ("object", "sky", "human")
     if source.kind not in kinds:
         raise UsageError(f"[[masks]]: kind '{source.kind}' is not one of {', '.join(kinds)}")
@@ -137,11 +143,14 @@ def _masks(source: MaskSource, data: Path, frames: Frames) -> Masks:
     raise UsageError(f"[[masks]]: layout '{source.layout}' is not one of {', '.join(MASK_LAYOUTS)}")
 
 
-def _root(data: Path, source: FrameSource | MaskSource) -> Path:
+def _check_weight(source: FrameSource | MaskSource) -> None:
     if not source.weight > 0:
         raise UsageError(
             f"the weight {source.weight:g} of the source '{source.layout}' is not above 0"
         )
+
+
+def _root(data: Path, source: FrameSource | MaskSource) -> Path:
     root = data / source.root
     if not source.root or not root.exists():
         raise NothingToDoError(

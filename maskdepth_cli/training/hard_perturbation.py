@@ -10,30 +10,35 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from maskdepth_cli.training.blurring import gaussian_blur
 
 FIELDS = 5  # smooth random fields of a sample, uniform in [0, 1]
-NUMBERS = 13  # uniform random numbers of a sample
+NUMBERS = 14  # uniform random numbers of a sample
 SCALE = (0.5, 1.8)  # pixels for one of the measured maps
 RADII = (1, 2, 3, 4, 6, 8, 11, 15)  # of closings, pixels
 # Share of places whose radius lies below: of what is filled, and of what is lost.
 FILLED = (
-    *((0.0, 2.4), (0.03, 3.4), (0.06, 4.4), (0.1, 5.4), (0.24, 6.0)),
-    *((0.44, 7.5), (0.72, 9.5), (0.86, 13.0), (1.0, 17.0)),
+    *((0.0, 2.4), (0.03, 3.4), (0.06, 4.4), (0.1, 5.4), (0.22, 6.0)),
+    *((0.5, 7.5), (0.64, 8.0), (0.94, 11.0), (0.98, 14.0), (1.0, 17.0)),
 )
 LOST = (
-    *((0.0, 0.0), (0.12, 0.7), (0.2, 1.0), (0.35, 1.8)),
-    *((0.5, 2.3), (0.72, 3.3), (0.9, 5.5), (1.0, 7.5)),
+    *((0.0, 0.0), (0.09, 0.8), (0.15, 1.0), (0.28, 1.9), (0.36, 2.1)),
+    *((0.6, 3.0), (0.78, 4.0), (0.92, 5.5), (1.0, 7.5)),
 )
-FREE_SHARE = 0.25  # samples with anything between nothing and all filled and lost
+FREE_SHARE = 0.12  # samples with anything between nothing and all filled and lost
 WHOLE_SHARE = 0.5  # samples whose decisions are whole; others are partial in places
-HULL_WHOLE_SHARE = 0.65
-LEAST_LEVEL = 0.25
+WHOLE_RADIUS = 3  # pixels: what is that small is filled or lost whole
+HULL_WHOLE_SHARE = 0.85
+LEAST_LEVEL = 0.3
 STEEPNESS = (1.8, 8.0)  # of a hull's rim, against the share that its things cover
-OUTWARDS = 0.15  # mean shift of borders
+OUTWARDS = 0.1  # mean shift of borders
 SHIFT = 0.4  # its largest deviation
-BLUR = (0.3, 0.7)  # sigma across plain borders
+DECISIVE = (1.0, 5.0)  # how much steeper than the mask's a border is
+WAVER = 0.6  # of its place, in units of its width
+BLUR = (0.15, 0.5)  # sigma across plain borders
+LEAST = 0.01  # of a mask that a pixel shares with another one
 HAIR = (0.08, 0.23)  # share of what a closing and an opening tell apart: none, and hair for sure
 
 
@@ -72,7 +77,12 @@ def err_hard(
     hull = _hull(mask, fields[:, :1], scale, drawn[1:3], drawn[11])
     hull = hull * _level(fields[:, 3:4], drawn[12], HULL_WHOLE_SHARE)
     hair = _hair(mask, scale)
-    spoilt = torch.lerp(depth, torch.lerp(background, foreground, hull), (1.5 * hair).clamp(max=1))
+    low, high = DECISIVE
+    steep = low + (high - low) * drawn[13]
+    decided = (steep * (mask - 0.5 + WAVER * (fields[:, 4:5] - 0.5)) + 0.5).clamp(0, 1)
+    decided = torch.where((mask > LEAST) & (mask < 1 - LEAST), decided, mask)
+    spoilt = torch.lerp(background, foreground, decided)
+    spoilt = torch.lerp(spoilt, torch.lerp(background, foreground, hull), (1.5 * hair).clamp(max=1))
     free = drawn[3] < FREE_SHARE
     filled, lost = (
         _quantile(torch.where(free, (field + 2 * number - 1).clamp(0, 1), field), table) * scale
@@ -113,14 +123,16 @@ def close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
     radius : Tensor
         (B, 1, H, W) in pixels: the largest of `RADII` up to it is taken, none below 1.
     share : Tensor
-        (B, 1, H, W) in [0, 1], of the closing in the result.
+        (B, 1, H, W) in [0, 1], of the closing in the result beyond what `WHOLE_RADIUS` closes.
     """
+    if depth.device.type != "cpu":
+        return _close(depth, radius, share)
     items = zip(depth.split(1), radius.split(1), share.split(1), strict=True)
     return torch.cat([_close(*item) for item in items])  # an item stays in the cache
 
 
 def _close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
-    closed = grown = depth
+    closed = grown = whole = depth
     largest, done = float(radius.max()), 0
     for size in RADII:
         if size > largest:
@@ -131,7 +143,9 @@ def _close(depth: Tensor, radius: Tensor, share: Tensor) -> Tensor:
         for step in range(size):
             shrunk = _grown(shrunk, step)
         closed = torch.where(radius >= size, -shrunk, closed)
-    return torch.lerp(depth, closed, share)
+        if size <= WHOLE_RADIUS:
+            whole = closed
+    return torch.lerp(whole, closed, share)
 
 
 def _hair(mask: Tensor, scale: Tensor) -> Tensor:
@@ -147,14 +161,14 @@ def _hull(
 ) -> Tensor:
     """Share of the foreground in a hull around fine things, which goes on beyond their ends."""
     cover = gaussian_blur(mask, (scale * (1 + 3 * drawn[0])).flatten())
-    threshold = 0.52 - 0.55 * drawn[1] + 0.5 * (field - 0.5)
+    threshold = 0.62 - 0.55 * drawn[1] + 0.5 * (field - 0.5)
     low, high = STEEPNESS
     return (low * (high / low) ** steepness * (cover - threshold) + 0.5).clamp(0, 1)
 
 
 def _level(field: Tensor, drawn: Tensor, whole: float) -> Tensor:
     """How wholly it is decided: 1 in a share of the samples, less in places of the others."""
-    partial = (4 * (field - 0.5) + 0.4 + 0.5 * drawn).clamp(LEAST_LEVEL, 1)
+    partial = (4 * (field - 0.5) + 0.5 + 0.5 * drawn).clamp(LEAST_LEVEL, 1)
     return torch.where(drawn < whole, torch.ones_like(field), partial)
 
 
@@ -168,6 +182,11 @@ def _quantile(share: Tensor, table: tuple[tuple[float, float], ...]) -> Tensor:
 
 def _grown(depth: Tensor, step: int) -> Tensor:
     """Maximum with the neighbours: of a square and a cross in turn, which makes octagons."""
+    if depth.device.type != "cpu":  # where few kernels count, not few operations
+        rows = functional.max_pool2d(depth, (1, 3), 1, (0, 1))
+        if step % 2:
+            return functional.max_pool2d(rows, (3, 1), 1, (1, 0))
+        return torch.maximum(rows, functional.max_pool2d(depth, (3, 1), 1, (1, 0)))
     across = _grown_along(depth, 3)
     return _grown_along(across, 2) if step % 2 else torch.maximum(across, _grown_along(depth, 2))
 

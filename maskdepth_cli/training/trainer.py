@@ -76,6 +76,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.network, settings.weight_decay, settings.encoder_scale),
             lr=settings.learning_rate,
+            fused=device.type == "cuda",
         )
         self.iteration = 0
         self.window: list[Losses] = []  # since the last line of the log
@@ -239,14 +240,14 @@ class Trainer:
     def _average(self) -> None:
         """EMA; its memory grows from the start so that early weights do not linger."""
         decay = min(self.settings.ema, (1 + self.iteration) / (10 + self.iteration))
+        means, values = self.ema.state_dict(), self.network.state_dict()
+        floats = [name for name, mean in means.items() if mean.is_floating_point()]
         with torch.no_grad():
-            for mean, value in zip(
-                self.ema.state_dict().values(), self.network.state_dict().values(), strict=True
-            ):
-                if mean.is_floating_point():
-                    mean.lerp_(value, 1 - decay)
-                else:
-                    mean.copy_(value)
+            torch._foreach_lerp_(  # one kernel for all, where there are kernels
+                [means[name] for name in floats], [values[name] for name in floats], 1 - decay
+            )
+            for name in means.keys() - set(floats):
+                means[name].copy_(values[name])
 
     def _autocast(self) -> Any:
         if self.precision == "fp32":

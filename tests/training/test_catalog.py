@@ -120,10 +120,14 @@ def test_a_layout_without_its_files_says_what_it_expects(tmp_path):
             masks(tmp_path, layout)
     with pytest.raises(NothingToDoError, match="not there"):
         frames(tmp_path / "absent", "nyu")
-    with pytest.raises(UsageError, match="layout 'kitti' is not one of folder, hypersim"):
+    with pytest.raises(UsageError, match="layout 'kitti' is not one of folder, drawn, hypersim"):
         frames(tmp_path, "kitti")
     with pytest.raises(UsageError, match="the weight 0 of the source 'folder' is not above 0"):
         frames(tmp_path, "folder", weight=0.0)
+    with pytest.raises(UsageError, match="the weight 0 of the source 'drawn' is not above 0"):
+        frames(tmp_path, "drawn", weight=0.0)
+    with pytest.raises(UsageError, match="the weight -1 of the source 'hair' is not above 0"):
+        open_masks([MaskSource("hair", weight=-1.0)], [], tmp_path, None)
     with pytest.raises(UsageError, match="nothing to train on"):
         open_frames([], [], tmp_path)
 
