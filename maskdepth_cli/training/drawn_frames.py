@@ -7,6 +7,8 @@ a network from learning a small set of frames by heart.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ OBJECTS = (4, 16)
 FARTHEST = 1e9  # texels: far planes have no more than noise
 CUT_OUTS = ("figures", "thin", "thin", "blobs")
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 class DrawnFrames:
@@ -183,7 +185,7 @@ def _ball(
     radii = size * rng.uniform(0.5, 1.2, 3)
     height = 1 - radii[1] if rng.random() < 0.6 else rng.uniform(-0.4, 0.8)
     eye = np.array([place[0], height, place[1]])
-    ray = [canvas.x / radii[0], canvas.y / radii[1], np.float32(1 / radii[2])]
+    ray = [canvas.x / radii[0], canvas.y / radii[1], np.full_like(canvas.x, 1 / radii[2])]
     inverse = _quadric(ray, eye / radii)
     depth = 1 / np.maximum(inverse, 1e-3)
     normal = [(depth * r - e / s) for r, e, s in zip(ray, eye, radii, strict=True)]
@@ -196,7 +198,7 @@ def _post(
     """Put an upright cylinder: a pole, a trunk, a leg of a table."""
     radius = size * float(np.exp(rng.uniform(np.log(0.03), np.log(0.5))))
     eye = place / radius
-    ray = [canvas.x / radius, np.float32(1 / radius)]
+    ray = [canvas.x / radius, np.full_like(canvas.x, 1 / radius)]
     inverse = _quadric(ray, eye)
     depth = 1 / np.maximum(inverse, 1e-3)
     down = canvas.y * depth
