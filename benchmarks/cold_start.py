@@ -9,19 +9,14 @@ With --against, another checkout is measured in the same rounds.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+from processes import ROOT, python
 
-ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "photos" / "flower.jpg"
 MASK = ROOT / "examples" / "masks" / "flower.png"
 SIZE = (1632, 1224)  # width and height: 2.0 megapixels
@@ -42,17 +37,6 @@ def inputs(folder: Path) -> None:
         cv2.imwrite(str(folder / name), picture)
 
 
-def seconds(arguments: list[str], package: Path, folder: Path) -> tuple[float, float]:
-    """Run Python; return wall and CPU seconds."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(package)}
-    subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, check=True, capture_output=True
-    )
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -70,7 +54,7 @@ def main() -> None:
         found: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
         for _ in range(chosen.rounds):
             for case, (arguments, package) in cases.items():
-                found[case].append(seconds(arguments, package, Path(name)))
+                found[case].append(python(arguments, package, Path(name))[1:])
     base = [statistics.median(column) for column in zip(*found["import torch"], strict=True)]
     print(f"medians of {chosen.rounds}: wall and CPU seconds, and these beyond `import torch`")
     for case, runs in found.items():

@@ -11,11 +11,10 @@ networks' forward passes alone, both with as many photos at once as the command 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,53 +23,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
+from albums import TWO_MEGAPIXELS, filigree, scene, write_album
+from processes import ROOT, Used, maskdepth, python
 
 from maskdepth_cli import load_predictor, load_refiner
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.runtime import autocast, divide_cores
 from maskdepth_cli.engine.settings import RefineSettings
-from maskdepth_cli.files.depth_writing import write_depth
 from maskdepth_cli.networks.config import SIZES, RefinementConfig
 from maskdepth_cli.networks.refinement import RefinementNetwork
 from maskdepth_cli.side.dpt import dpt_large
 from maskdepth_cli.side.predictor import Predictor
 from maskdepth_cli.side.preprocessing import PREPROCESSING
 
-TWO_MEGAPIXELS = (1224, 1632)
 SIDES = {0.3: (480, 640), 2: TWO_MEGAPIXELS, 12: (3000, 4000), 50: (6124, 8164)}
 Figures = dict[str, float]
-
-# The peak that the system notes for a child begins with its parent's; VmHWM is the process's own.
-_CHILD = """
-import re
-from maskdepth_cli.__main__ import main
-try:
-    main()
-finally:
-    print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
-"""
-
-
-def scene(size: tuple[int, int], instances: int) -> tuple[Any, Any, Any]:
-    """Draw discs in a grid that cover a third of a photo; the depth of their edges is soft."""
-    height, width = size
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    columns = int(np.ceil(np.sqrt(instances)))
-    rows = -(-instances // columns)
-    cell = y * rows // height * columns + x * columns // width  # (H, W), index of the disc
-    radius = np.sqrt(height * width / (3 * np.pi * rows * columns))
-    down = (y * rows / height) % 1 - 0.5
-    along = (x * columns / width) % 1 - 0.5
-    disc = np.hypot(down * height / rows, along * width / columns) < radius
-    ids = np.where(disc & (cell < instances), cell + 1, 0).astype(np.int32)
-    depth = np.where(ids > 0, 6 + cell % 5, 1 + y / height).astype(np.float32)
-    depth = cv2.GaussianBlur(depth, (0, 0), 0.004 * width)
-    noise = np.random.default_rng(0).integers(0, 60, (height, width, 1), dtype=np.uint8)
-    photo = cv2.blur(noise, (5, 5))[..., None] + (ids[..., None] * [37, 61, 89] % 190)
-    return photo.astype(np.uint8), depth, ids
 
 
 def seconds(work: Callable[[], Any], repeats: int = 5) -> float:
@@ -142,32 +111,11 @@ def instances() -> Figures:
     return figures
 
 
-def write_album(root: Path, size: tuple[int, int], photos: int, masks: int) -> None:
-    """Write photos, their masks and their initial depth."""
-    photo, depth, ids = scene(size, masks)
-    for index in range(photos):
-        name = f"{index:03d}"
-        (root / "masks" / name).mkdir(parents=True)
-        for folder in ("photos", "depths"):
-            (root / folder).mkdir(exist_ok=True)
-        cv2.imwrite(str(root / f"photos/{name}.jpg"), np.roll(photo, index, 1))
-        span = float(depth.min()), float(depth.max())
-        write_depth(root / f"depths/{name}.png", depth, format="png16", png_range=span)
-        for number in range(1, masks + 1):
-            mask = np.where(ids == number, 255, 0).astype(np.uint8)
-            cv2.imwrite(str(root / f"masks/{name}/{number:03d}.png"), mask)
-
-
-def command(root: Path, *, given: bool = True) -> tuple[float, float]:
-    """Run `maskdepth refine` in a fresh process; return seconds and peak gigabytes."""
-    arguments = ["refine", str(root / "photos"), "--masks", str(root / "masks"), "-q"]
-    arguments += ["--depths", str(root / "depths")] if given else ["--model", "lite"]
-    arguments += ["-o", str(root / "out"), "--overwrite"]
-    start = time.perf_counter()
-    ended = subprocess.run(
-        [sys.executable, "-c", _CHILD, *arguments], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return time.perf_counter() - start, float(ended.stdout.split()[-1]) / 1e6
+def command(root: Path, *, given: bool = True, package: Path = ROOT) -> Used:
+    """Run `maskdepth refine` in a fresh process."""
+    depth = ["--depths", root / "depths"] if given else ["--model", "lite"]
+    arguments = ["refine", root / "photos", "--masks", root / "masks", "-q", *depth]
+    return maskdepth(*arguments, "-o", root / "out", "--overwrite", package=package)
 
 
 def memory() -> Figures:
@@ -176,8 +124,8 @@ def memory() -> Figures:
     cases = [(megapixels, size, 1) for megapixels, size in SIDES.items()]
     for megapixels, size, masks in [*cases, (2, TWO_MEGAPIXELS, 64)]:
         with tempfile.TemporaryDirectory() as folder:
-            write_album(Path(folder), size, 1, masks)
-            peak = command(Path(folder))[1]
+            write_album(Path(folder), [scene(size, masks)], 1)
+            peak = command(Path(folder)).gigabytes
         figures[f"{megapixels} MP, {masks} masks, GB"] = peak
     growth = figures["2 MP, 64 masks, GB"] / figures["2 MP, 1 masks, GB"]
     figures["64 masks / 1 (1.2)"] = growth
@@ -235,13 +183,13 @@ def folder(photos: int) -> Figures:
 
     figures: Figures = {"photos": photos}
     with tempfile.TemporaryDirectory() as root:
-        write_album(Path(root), TWO_MEGAPIXELS, photos, 1)
-        write_album(Path(root) / "few", TWO_MEGAPIXELS, 4, 1)
+        write_album(Path(root), [(photo, depth, ids)], photos)
+        write_album(Path(root) / "few", [(photo, depth, ids)], 4)
         for case, work, given in (("depth predicted", both, False), ("depth given", refine, True)):
             passes = forward_passes([refiner.network, lite.network], work)
             alone, in_memory = [side_by_side(passes)], [side_by_side(work)]
-            few = command(Path(root) / "few", given=given)[0]
-            whole = command(Path(root), given=given)[0]
+            few = command(Path(root) / "few", given=given).seconds
+            whole = command(Path(root), given=given).seconds
             alone.append(side_by_side(passes))
             in_memory.append(side_by_side(work))
             each = (whole - few) / (photos - 4)
@@ -261,12 +209,51 @@ def folder(photos: int) -> Figures:
     return figures
 
 
+def folder_of_filigree(photos: int, against: Path | None) -> Figures:
+    """Rate of a folder with filigree masks beside that of the engine, and of an earlier version."""
+    refiner = load_refiner("trust", layers=False)
+    scenes = [filigree(TWO_MEGAPIXELS, index) for index in range(12)]
+    masks = np.stack([mask for _, _, mask in scenes])
+    waiting = itertools.cycle(scenes)
+
+    def refine() -> None:
+        refiner.refine(*next(waiting))
+
+    figures: Figures = {
+        "photos": photos,
+        "soft pixels, share": float(((masks > 0.02) & (masks < 0.98)).mean()),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_album(root, scenes, photos)
+        write_album(root / "few", scenes, 4)
+        in_memory = [side_by_side(refine)]
+        few, whole = command(root / "few"), command(root)
+        in_memory.append(side_by_side(refine))
+        each = (whole.seconds - few.seconds) / (photos - 4)
+        figures |= {
+            "whole command, s a photo": whole.seconds / photos,
+            "start-up left aside, s a photo": each,
+            "start-up left aside, CPU s a photo": (whole.cpu - few.cpu) / (photos - 4),
+            "arrays, side by side, s": sum(in_memory) / 2,
+            "rate beside arrays (0.9)": sum(in_memory) / 2 / each,
+        }
+        if against:
+            few, old = command(root / "few", package=against), command(root, package=against)
+            figures |= {
+                "before: whole command, s a photo": old.seconds / photos,
+                "before: start-up left aside, CPU s a photo": (old.cpu - few.cpu) / (photos - 4),
+                "rate beside before (1.6)": old.seconds / whole.seconds,
+                "before, start-up left aside": (old.seconds - few.seconds) / (photos - 4) / each,
+            }
+    return figures
+
+
 def startup() -> Figures:
     """Start-up time of the commands."""
 
     def run(*arguments: str) -> float:
-        line = [sys.executable, "-m", "maskdepth_cli", *arguments]
-        return seconds(lambda: subprocess.run(line, check=True, capture_output=True), 3)
+        return seconds(lambda: python(["-m", "maskdepth_cli", *arguments]), 3)
 
     return {"maskdepth --help, s": run("--help"), "maskdepth models list, s": run("models", "list")}
 
@@ -278,11 +265,13 @@ def main() -> None:
         "instances": instances,
         "memory": memory,
         "folder": lambda: folder(arguments.photos),
+        "filigree": lambda: folder_of_filigree(arguments.photos, arguments.against),
         "startup": startup,
     }
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}")
     parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--against", type=Path, help="another checkout, for filigree")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(parts):
