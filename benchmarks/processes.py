@@ -40,12 +40,17 @@ def maskdepth(*arguments: str | Path, package: Path = ROOT, folder: Path | None 
 def python(
     arguments: list[str], package: Path = ROOT, folder: Path | None = None
 ) -> tuple[list[str], float, float]:
-    """Run Python; return the words that it printed, wall and processor seconds."""
+    """Run Python; return the words that it printed, wall and processor seconds.
+
+    Modules are compiled once, as an installation has them, also where the caller's are not kept.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(package)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(package)},
+        env=environment,
         check=True,
         capture_output=True,
         text=True,

@@ -23,7 +23,6 @@ from maskdepth_cli.run.planning import Layout
 from maskdepth_cli.run.preparing import PreparingWorker
 from maskdepth_cli.run.runner import run, run_where_it_lies
 from maskdepth_cli.types import InverseDepth, Photo
-from maskdepth_cli.viewing.panels import prediction_panel
 from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ class PredictWorker(NetworkWorker):
         """Write the preview, then the depth."""
         image, depth = result
         if preview := job.output("preview"):
+            from maskdepth_cli.viewing.panels import prediction_panel  # with Pillow's drawing
+
             write_picture(self._folder / preview, prediction_panel(as_image(image), depth))
         place = job.output("depth")
         assert place is not None

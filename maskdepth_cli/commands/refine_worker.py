@@ -28,7 +28,6 @@ from maskdepth_cli.pairing.mask_files import LazyMasks
 from maskdepth_cli.portraits.embedding import check_embeddable, embedded_copy
 from maskdepth_cli.run.jobs import Job
 from maskdepth_cli.types import InstanceMap, InverseDepth, Mask, Photo
-from maskdepth_cli.viewing.panels import refinement_panel
 from maskdepth_cli.viewing.pictures import write_picture
 
 if TYPE_CHECKING:
@@ -284,6 +283,8 @@ def _change(initial: InverseDepth, refined: RefinedDepth) -> dict[str, Any]:
 
 def _preview(refined: Refined) -> NDArray[np.uint8]:
     """Return the picture of a refinement; several objects in a map have colours of their own."""
+    from maskdepth_cli.viewing.panels import refinement_panel  # with Pillow's drawing
+
     photo, result = refined.loaded, refined.result
     mask = photo.instances if isinstance(photo.instances, np.ndarray) else result.mask
     return refinement_panel(as_image(photo.image), mask, refined.initial, result.depth)

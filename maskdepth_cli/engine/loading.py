@@ -56,7 +56,7 @@ def load_refiner(
 
 def weights_id(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS) -> str:
     """SHA-256 of a weights file: part of the key by which finished outputs are recognised."""
-    from maskdepth_cli.weights.download import weights_sha256
+    from maskdepth_cli.weights.cache import weights_sha256
     from maskdepth_cli.weights.refinement import find_weights
 
     return weights_sha256(find_weights(weights))

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.errors import UsageError, WeightsError
 from maskdepth_cli.side.preprocessing import PREPROCESSING, Preparation
-from maskdepth_cli.weights.cache import entry_path, is_here
+from maskdepth_cli.weights.cache import entry_path, is_here, weights_sha256
 from maskdepth_cli.weights.checkpoints import config_of, load_into, load_state, mismatch
-from maskdepth_cli.weights.download import Report, weights_sha256
 from maskdepth_cli.weights.registry import ENTRIES, HUGGING_FACE, Entry, find_entry, require_entry
 from maskdepth_cli.weights.store import fetch_entry
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from maskdepth_cli.weights.download import Report
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from maskdepth_cli.digests import file_sha256
 from maskdepth_cli.errors import OutputError, WeightsError
-from maskdepth_cli.weights.cache import OFFLINE, is_offline
+from maskdepth_cli.weights.cache import OFFLINE, is_offline, weights_sha256
 
 Report = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes there will be, 0 where unknown."""
@@ -122,26 +120,6 @@ def install(source: Path, target: Path, *, sha256: str, move: bool = False) -> P
         source = part
     source.replace(target)
     return target
-
-
-def weights_sha256(path: Path) -> str:
-    """Hex SHA-256 of a weights file; it is read once, as long as its size and time stay the same.
-
-    Raises
-    ------
-    WeightsError
-        The file cannot be read.
-    """
-    try:
-        status = path.stat()
-        return _digest(path.absolute(), status.st_ino, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-@cache
-def _digest(path: Path, inode: int, size: int, mtime_ns: int) -> str:
-    return file_sha256(path)
 
 
 def check_url(url: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError
-from maskdepth_cli.weights.cache import entry_path, is_here
-from maskdepth_cli.weights.download import Report, fetch, install, weights_sha256
+from maskdepth_cli.weights.cache import entry_path, is_here, weights_sha256
 from maskdepth_cli.weights.registry import ENTRIES, Entry, find_entry, require_entry
+
+if TYPE_CHECKING:
+    from maskdepth_cli.weights.download import Report
 
 
 def fetch_entry(
@@ -35,6 +38,8 @@ def fetch_entry(
             f"{entry.name}: this program does not download {entry.file}; get it from its authors, "
             f"then: maskdepth models pull {entry.name} --from FILE --accept-licence"
         )
+    from maskdepth_cli.weights.download import fetch  # with Python's own connections
+
     return fetch(entry.url, path, sha256=entry.sha256, size=entry.size, report=report)
 
 
@@ -56,6 +61,8 @@ def import_entry(
     if is_here(entry):
         return path
     _check_licence(entry, accept_licence)
+    from maskdepth_cli.weights.download import fetch, install
+
     if "://" in source:
         return fetch(source, path, sha256=entry.sha256, size=entry.size, report=report)
     return install(Path(source).expanduser(), path, sha256=entry.sha256)
