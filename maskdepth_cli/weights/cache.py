@@ -1,4 +1,4 @@
-"""Where weights files lie: in the package, or in a cache that MASKDEPTH_HOME moves; their digests."""
+"""Where weights files lie, in the package or in a cache that MASKDEPTH_HOME moves; digests."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from maskdepth_cli.errors import WeightsError, one_line
 from maskdepth_cli.weights.authors import is_authors, load_authors
-from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state, mismatch
 from maskdepth_cli.weights.cache import weights_sha256
+from maskdepth_cli.weights.checkpoints import SAFETENSORS, load_state, mismatch
 from maskdepth_cli.weights.registry import ENTRIES, find_entry
 from maskdepth_cli.weights.store import fetch_entry
 from maskdepth_cli.weights.tensors import load_tensors
