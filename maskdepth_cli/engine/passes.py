@@ -17,6 +17,7 @@ from maskdepth_cli.engine.runtime import (
 )
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.networks.config import DEPTH_RANGE, STRIDE
+from maskdepth_cli.networks.layers import without_norms
 from maskdepth_cli.types import Image, InverseDepth, Mask
 
 LayerPair = tuple[InverseDepth, InverseDepth]  # foreground and background of a window
@@ -41,7 +42,8 @@ class Passes:
     def __init__(self, network: torch.nn.Module, settings: RefineSettings) -> None:
         self.device = pick_device(settings.device)
         self.dtype = pick_precision(settings.precision, self.device, rounds=True)
-        self.network = place_network(network, self.device, compiled=settings.compiled)
+        folded = without_norms(network.eval())
+        self.network = place_network(folded, self.device, compiled=settings.compiled)
         config = getattr(network, "config", None)
         self.layered = config is None or config.layered
 

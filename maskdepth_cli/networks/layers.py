@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from itertools import pairwise
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from maskdepth_cli.networks.config import STRIDE
 from maskdepth_cli.networks.unfilled import unfilled
@@ -84,6 +86,35 @@ def _convolve(layer: nn.Conv2d, x: Tensor, dtype: torch.dtype, name: str, varian
         x.to(dtype), layer.weight.to(dtype), bias, *sizes, layer.groups, name, [], variant
     )
     return result
+
+
+def without_norms(network: nn.Module) -> nn.Module:
+    """Return a network for inference whose batch norms are part of the convolutions before them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Switched to evaluation. It stays as it is; the result is a copy if there is such a norm.
+    """
+    if not any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()):
+        return network
+    folded = deepcopy(network)
+    for parent in list(folded.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Sequential:  # whose forward is the plain one
+                setattr(parent, name, _folded(child))
+    return folded
+
+
+def _folded(layers: nn.Sequential) -> nn.Sequential:
+    """Fold the norms of one sequence; its activations then come with the convolutions."""
+    kept: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d) and kept and isinstance(kept[-1], nn.Conv2d):
+            kept[-1] = fuse_conv_bn_eval(kept[-1], layer)
+        else:
+            kept.append(layer)
+    return layers if len(kept) == len(layers) else Activated(*kept)
 
 
 class ActivatedConv2d(nn.Conv2d):

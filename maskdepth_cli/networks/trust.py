@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from maskdepth_cli.networks.completion import WEIGHT_FLOOR, complete_planes, push_pull
+from maskdepth_cli.networks.completion import (
+    WEIGHT_FLOOR,
+    channels_last,
+    complete_planes,
+    push_pull,
+    sum_cells,
+)
 from maskdepth_cli.networks.config import DEPTH_RANGE, IMAGENET_MEAN, IMAGENET_STD, TrustConfig
 from maskdepth_cli.networks.layers import lowest_around, pad_to_stride
 
@@ -114,9 +120,8 @@ class TrustNetwork(nn.Module):
         """Predict at sizes that are multiples of 32, depth in [0, 1]."""
         colours = (rgb - self.mean) / (2 * self.std)
         half, half_mask, cues, behind = _cues(depth, mask)
-        shown = functional.pixel_unshuffle(torch.cat([depth - 0.5, mask - 0.5, colours], dim=1), 2)
-        shown = torch.cat([shown, cues], dim=1)
-        features = self.body(shown.contiguous(memory_format=torch.channels_last))
+        shown = _unshuffled(torch.cat([depth - 0.5, mask - 0.5, colours], dim=1))
+        features = self.body(torch.cat([shown, channels_last(cues)], dim=1))
         bins = self.config.bins
         heads = GAIN * self.head(features).float()
         trust, source, giving, asking = heads.split([4, 1, bins, bins], dim=1)
@@ -127,8 +132,8 @@ class TrustNetwork(nn.Module):
         filled, close, known, spread = self._filled(depth, weight, giving.softmax(dim=1), asking)
         differences = (4 * (filled - half), 4 * (filled - behind))
         seen = (filled - 0.5, *differences, close - 0.5, known - 0.5, half_mask - 0.5, 4 * spread)
-        joined = torch.cat([features, torch.cat(seen, dim=1).to(features.dtype)], dim=1)
-        residual = self.residual(self.revision(functional.avg_pool2d(joined, 2))).float()
+        joined = sum_cells(features.float()), sum_cells(channels_last(torch.cat(seen, dim=1)))
+        residual = self.residual(self.revision(torch.cat(joined, dim=1) / 4)).float()
         filled = filled + RESIDUAL * _enlarged(residual)
         return LayerParts(torch.lerp(_enlarged(filled), depth, own * torch.sigmoid(trust)), trust)
 
@@ -150,13 +155,11 @@ class TrustNetwork(nn.Module):
             (B, 1, H/2, W/2) the layer; how close its sources are; how far a pixel is one itself;
             and how far the bins asked disagree.
         """
-        known, given = functional.avg_pool2d(torch.cat([weight, weight * depth], dim=1), 2).split(
-            1, dim=1
-        )
-        sums = 16 * functional.avg_pool2d(torch.cat([known * giving, given * giving], dim=1), 2)
-        weights, weighted = sums.chunk(2, dim=1)  # of all pixels in a cell, by bins
+        known, given = (sum_cells(torch.cat([weight, weight * depth], dim=1)) / 4).split(1, dim=1)
+        sums = sum_cells(channels_last(torch.cat([known * giving, given * giving], dim=1)))
+        weights, weighted = (4 * sums).chunk(2, dim=1)  # of all pixels in a cell, by bins
         means = weighted / weights.clamp(min=WEIGHT_FLOOR)
-        values = torch.where(weights > LEAST, means, functional.avg_pool2d(depth, 4))
+        values = torch.where(weights > LEAST, means, sum_cells(sum_cells(depth)) / 16)
         ridge = functional.softplus(self.ridge) + LEAST_RIDGE
         planes, close = complete_planes(values, weights, ridge)
         planes, close = _enlarged(torch.cat([planes.clamp(0, 1), close], dim=1)).chunk(2, dim=1)
@@ -174,8 +177,8 @@ def _cues(depth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     tuple of Tensor
         At half size: the depth, the mask, the cues (B, 6, h, w), and the other side's completion.
     """
-    means = functional.avg_pool2d(torch.cat([depth, mask, depth * mask], dim=1), 2)
-    half, half_mask, inside = means.split(1, dim=1)
+    sums = sum_cells(torch.cat([depth, mask, depth * mask], dim=1))
+    half, half_mask, inside = (sums / 4).split(1, dim=1)
     outside = half - inside
     own = torch.where(half_mask > 1e-3, inside / half_mask.clamp(min=1e-4), half)
     rest = 1 - half_mask
@@ -250,3 +253,9 @@ class _UNet(nn.Module):
 
 def _enlarged(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _unshuffled(x: Tensor) -> Tensor:
+    """Do as `pixel_unshuffle` by 2, in one copy to the layout with channels last."""
+    cells = x.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))  # (B, C, h, 2, w, 2)
+    return cells.permute(0, 2, 4, 1, 3, 5).flatten(3).permute(0, 3, 1, 2)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from maskdepth_cli.networks import layers
+from maskdepth_cli.networks.config import TrustConfig
 from maskdepth_cli.networks.layers import (
     Activated,
     ActivatedConv2d,
@@ -17,7 +18,9 @@ from maskdepth_cli.networks.layers import (
     convolve_upsampled,
     lowest_around,
     upsample,
+    without_norms,
 )
+from maskdepth_cli.networks.trust import TrustNetwork
 
 TYPES = [(torch.float32, 1e-5), (torch.bfloat16, 0.03)]
 
@@ -124,3 +127,25 @@ def test_an_operator_that_is_gone_or_has_changed_is_not_used(monkeypatch, broken
         assert torch.equal(fused(x), wanted)
     finally:
         layers._onednn_fuses.cache_clear()
+
+
+def test_batch_norms_become_part_of_the_convolutions_before_them():
+    torch.manual_seed(0)
+    network = TrustNetwork(TrustConfig())
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        for values in (norm.weight, norm.running_var):
+            values.data.uniform_(0.5, 2)
+        for values in (norm.bias, norm.running_mean):
+            values.data.normal_()
+    network.eval()
+    folded = without_norms(network)
+    assert norms
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    depth, mask, rgb = torch.rand(2, 5, 64, 96).split([1, 1, 3], dim=1)
+    with torch.inference_mode():
+        expected = network(10 * depth, mask, rgb)
+        torch.testing.assert_close(folded(10 * depth, mask, rgb), expected, rtol=0, atol=2e-3)
+        assert expected.std() > 0.1
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())  # untouched
+    assert without_norms(folded) is folded
