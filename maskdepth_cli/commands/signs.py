@@ -73,17 +73,23 @@ def lone_numbers(depth: DepthMap) -> Iterator[str]:
     numbers, metric = depth.numbers, depth.scale.kind == "depth"
     if numbers is None or (metric and not depth.bits):
         return
-    told = depth.scale.unknown
-    known = numbers[np.isfinite(numbers) & (numbers != (np.nan if told is None else told))]
+    known = numbers.ravel()
+    if numbers.dtype.kind == "f":
+        known = known[np.isfinite(known)]
+    if (told := depth.scale.unknown) is not None and (known == told).any():
+        known = known[known != told]
     if known.size == 0:
         return
-    for sign, extreme in ((LOWEST, known.min()), (HIGHEST, known.max())):
-        lone = known == extreme
-        others = known[~lone].astype(np.float64) if lone.mean() > _MANY else lone[:0]
-        if others.size and not (metric and sign == LOWEST):
-            apart = float(np.min(np.abs(others - float(extreme))))
-            if apart > _APART * float(np.ptp(others)) > 0:
-                yield sign
+    lowest, highest = known.min(), known.max()
+    for sign, extreme in ((LOWEST, lowest), (HIGHEST, highest)):
+        count = np.count_nonzero(known == extreme)
+        if not _MANY < count / known.size < 1 or (metric and sign == LOWEST):
+            continue
+        others = known[known != extreme]
+        near, far = float(others.min()), float(others.max())
+        apart = near - float(lowest) if sign == LOWEST else float(highest) - far
+        if apart > _APART * (far - near) > 0:
+            yield sign
 
 
 def doubts(initial: DepthMap, mask: Mask) -> Iterator[str]:

@@ -78,6 +78,9 @@ class Scale:
         last = WHITE - (self.infinite is not None)
         with np.errstate(invalid="ignore"):
             codes = np.rint(places)
+            inside = codes.min(initial=last) >= 0 and codes.max(initial=0) <= last
+            if inside and (self.unknown is None or not (codes == self.unknown).any()):
+                return codes.astype(np.uint16), 0  # as nearly always, in a third of the time
             known = ~np.isnan(values) if self.kind == "depth" else np.isfinite(values)
             beyond = known & ((codes < 0) | (codes > last))
             if self.infinite is not None:
