@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maskdepth_cli.files.depth_writing import write_depth
 from maskdepth_cli.training.drawn_masks import DrawnMasks
 
 TWO_MEGAPIXELS = (1224, 1632)
@@ -59,8 +58,8 @@ def write_album(root: Path, scenes: Sequence[Scene], photos: int) -> None:
         for folder in ("photos", "depths"):
             (root / folder).mkdir(exist_ok=True)
         cv2.imwrite(str(root / f"photos/{name}.jpg"), np.roll(photo, index, 1))
-        span = float(depth.min()), float(depth.max())
-        write_depth(root / f"depths/{name}.png", depth, format="png16", png_range=span)
+        codes = (depth - depth.min()) * (65535 / np.ptp(depth))  # which any version reads
+        cv2.imwrite(str(root / f"depths/{name}.png"), np.rint(codes).astype(np.uint16))
         soft = given.dtype == np.float32
         masks = [given] if soft else [given == number for number in range(1, given.max() + 1)]
         for number, mask in enumerate(masks, start=1):

@@ -49,7 +49,7 @@ def python(
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(
         [sys.executable, *arguments],
-        cwd=folder,
+        cwd=folder or package,  # what lies in the current folder comes first
         env=environment,
         check=True,
         capture_output=True,

@@ -257,5 +257,5 @@ def _enlarged(x: Tensor) -> Tensor:
 
 def _unshuffled(x: Tensor) -> Tensor:
     """Do as `pixel_unshuffle` by 2, in one copy to the layout with channels last."""
-    cells = x.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))  # (B, C, h, 2, w, 2)
-    return cells.permute(0, 2, 4, 1, 3, 5).flatten(3).permute(0, 3, 1, 2)
+    corners = [x[..., i::2, j::2].permute(0, 2, 3, 1) for i in (0, 1) for j in (0, 1)]
+    return torch.stack(corners, dim=-1).flatten(3).permute(0, 3, 1, 2)
