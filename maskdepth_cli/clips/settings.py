@@ -72,6 +72,14 @@ class ClipSettings:
             panel=CLIPS,
         ),
     ] = False
+    temporal: Annotated[
+        bool,
+        Setting(
+            "Carry both layers along from frame to frame: no flicker at edges, and what the object "
+            "hid and later uncovers is remembered.",
+            panel=CLIPS,
+        ),
+    ] = False
 
 
 ONE_CLIP = ClipSettings()

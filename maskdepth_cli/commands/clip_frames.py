@@ -67,10 +67,11 @@ def read_frame(reading: ClipReading, job: Job) -> Loaded:
     _check_range(reading, given, job)
     depth = reading.survey.aligned(number, given).to_size(size, job.paths("depth")[0])
     if clip.masks is None:
-        return Loaded(image, depth, None, _instances(reading, job, size, signs), signs=signs)
+        instances = _instances(reading, job, size, signs)
+        return Loaded(image, depth, None, instances, signs=signs, number=number)
     mask = clip.masks.read(clip.mask_of[number], signs.add)
     mask = match_size(mask, size, what="mask", path=job.paths("mask")[0])
-    return Loaded(image, depth, mask, signs=signs)
+    return Loaded(image, depth, mask, signs=signs, number=number)
 
 
 def _check_range(reading: ClipReading, depth: DepthMap, job: Job) -> None:

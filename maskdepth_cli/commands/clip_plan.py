@@ -67,6 +67,8 @@ def check_clip(request: RefineRequest, options: RunOptions) -> None:
         "--ids": request.masks and request.selection != EVERYTHING,
         "--executor ray": options.cluster.executor == "ray",
         "--align with --instances": request.clip.align and request.instances,
+        "--temporal with --instances": request.clip.temporal and request.instances,
+        "--temporal with --wrap": request.clip.temporal and request.settings.wrap,
     }
     if needless := [name for name, value in given.items() if value]:
         raise UsageError(f"{' and '.join(needless)}: not for clips")

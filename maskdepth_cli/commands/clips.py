@@ -15,6 +15,7 @@ from maskdepth_cli.clips.survey import Survey, declared_range, survey
 from maskdepth_cli.commands.clip_file import into_clip_file, names_a_clip_file
 from maskdepth_cli.commands.clip_frames import ClipReading, read_frame
 from maskdepth_cli.commands.clip_plan import check_clip, open_clip, plan_clip
+from maskdepth_cli.commands.clip_worker import ClipWorker
 from maskdepth_cli.commands.refine import computed, decisive_of
 from maskdepth_cli.commands.refine_request import RefineRequest
 from maskdepth_cli.commands.refine_worker import Loaded, Refined, RefineWorker
@@ -64,13 +65,16 @@ def _refine(
         plan = replace(plan, notes=(*plan.notes, *_said(reading, request)))
     request = _on_one_scale(request, reading.survey.whole_range)
     made_with = decisive_of(request, weights_id(request.weights)) | _clip_facts(reading)
-    photos = len(plan.jobs)
 
     def load_network() -> RefineWorker:
         if weights_id(request.weights) != made_with["weights"]:
             raise WeightsError(f"{request.weights}: not the weights that this run began with")
-        method = load_refiner(request.weights, **computed(request))
-        return RefineWorker(request, options.folder, method, made_with, None, photos)
+        if request.clip.temporal:
+            method = load_refiner(request.weights, temporal=True, **computed(request))
+            reads = partial(read_frame, reading)
+            return ClipWorker(request, options.folder, method, made_with, plan.jobs, reads)
+        plain = load_refiner(request.weights, **computed(request))
+        return RefineWorker(request, options.folder, plain, made_with, None, len(plan.jobs))
 
     def make_worker() -> PreparingWorker[Loaded, Refined]:
         return PreparingWorker(partial(read_frame, reading), load_network)
@@ -144,7 +148,7 @@ def _said(reading: ClipReading, request: RefineRequest) -> Iterator[str]:
 def _clip_facts(reading: ClipReading) -> dict[str, Any]:
     """Return what decides the frames besides the settings of photos."""
     masks, gains = reading.clip.masks, reading.survey.gains
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"temporal": True} if reading.request.clip.temporal else {}
     if masks is not None and masks.rules.levels != reading.request.rules_of_masks().levels:
         facts["mask_white"] = masks.rules.levels
     if gains:

@@ -50,8 +50,8 @@ def refine_files(request: RefineRequest, options: RunOptions) -> ExitCode:
             )
     if request.clip != ONE_CLIP:
         raise UsageError(
-            "--frames, --depth-range and --align are for clips: name a video, numbered files such "
-            "as shot.####.exr, or say --clip of a folder of frames"
+            "--frames, --depth-range, --align and --temporal are for clips: name a video, numbered "
+            "files such as shot.####.exr, or say --clip of a folder of frames"
         )
     if names_a_file(options.folder) and not as_typed(request):
         given = request.depths

@@ -50,6 +50,7 @@ class Loaded:
     sky: Mask | None = None
     within: WithinPhoto = field(default_factory=WithinPhoto)
     signs: set[str] = field(default_factory=set)  # what was met while they were read
+    number: int | None = None  # of a clip's frame
 
 
 @dataclass(frozen=True)

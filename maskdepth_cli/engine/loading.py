@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from maskdepth_cli.engine.refiner import Refiner
     from maskdepth_cli.engine.settings import RefineChanges, RefineSettings
+    from maskdepth_cli.engine.temporal import TemporalRefiner
 
 DEFAULT_WEIGHTS = "trust"
+
+
+@overload
+def load_refiner(
+    weights: str | os.PathLike[str] = DEFAULT_WEIGHTS,
+    settings: RefineSettings | None = None,
+    *,
+    temporal: Literal[True],
+    **changes: Unpack[RefineChanges],
+) -> TemporalRefiner: ...
+
+
+@overload
+def load_refiner(
+    weights: str | os.PathLike[str] = DEFAULT_WEIGHTS,
+    settings: RefineSettings | None = None,
+    *,
+    temporal: bool = False,
+    **changes: Unpack[RefineChanges],
+) -> Refiner: ...
 
 
 def load_refiner(
     weights: str | os.PathLike[str] = DEFAULT_WEIGHTS,
     settings: RefineSettings | None = None,
+    *,
+    temporal: bool = False,
     **changes: Unpack[RefineChanges],
 ) -> Refiner:
     """Load refinement weights.
@@ -28,6 +51,8 @@ def load_refiner(
         authors' checkpoint.
     settings : RefineSettings, optional
         How it works; the defaults where it is left out.
+    temporal : bool
+        A `TemporalRefiner`, which takes the frames of a clip in their order.
     **changes
         Fields of `RefineSettings` that differ from these, such as ``device="cuda:1"`` or
         ``working_size=768``.
@@ -51,7 +76,12 @@ def load_refiner(
     from maskdepth_cli.weights.refinement import find_weights, load_refinement
 
     chosen = changed(settings or RefineSettings(), changes)
-    return Refiner(load_refinement(find_weights(weights)), chosen)
+    network = load_refinement(find_weights(weights))
+    if temporal:
+        from maskdepth_cli.engine.temporal import TemporalRefiner
+
+        return TemporalRefiner(network, chosen)
+    return Refiner(network, chosen)
 
 
 def weights_id(weights: str | os.PathLike[str] = DEFAULT_WEIGHTS) -> str:

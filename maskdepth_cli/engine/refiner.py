@@ -90,7 +90,7 @@ class Refiner:
             self._guide(scene if self._counts(mask) else None, depth, mask)
             for scene, (_, depth, mask) in zip(scenes, wanted, strict=True)
         ]
-        layers = self._passes.layers(guides)
+        layers = self._layers(guides, scenes)
         results = []
         for index, (guide, (_, depth, mask)) in enumerate(zip(guides, wanted, strict=True)):
             refined = RefinedDepth.unchanged(depth, mask.copy(), layers=self.settings.layers)
@@ -151,6 +151,12 @@ class Refiner:
         elif count:
             self._continue(merge.result, merge.near, depth, scene)
         return settle(merge.result)
+
+    def _layers(
+        self, guides: Sequence[Guide], scenes: Sequence[Scene | None]
+    ) -> dict[int, LayerPair]:
+        """Both layers of photos with one mask each."""
+        return self._passes.layers(guides)
 
     def _refine_wrapped(
         self, photos: Sequence[tuple[Photo, InverseDepth, Mask]]
