@@ -79,6 +79,13 @@ class Asked:
         bool,
         Setting("Also run with masks dilated, eroded and coarsened in steps; plots to --output."),
     ] = False
+    clip: Annotated[
+        bool,
+        Setting(
+            "The set is a clip, its frames in the order of their names: also measure the temporal "
+            "change of the error."
+        ),
+    ] = False
     metrics: Annotated[
         tuple[str, ...],
         Setting(
@@ -136,7 +143,9 @@ class Asked:
 
         if self.degrade_masks and self.output is None:
             raise UsageError("--degrade-masks writes plots: name a folder with --output")
-        settings = EvaluationSettings(self.min_instance_share, parse_settings(self.metrics))
+        settings = EvaluationSettings(
+            self.min_instance_share, parse_settings(self.metrics), self.clip
+        )
         frames = open_dataset(
             self.dataset,
             self.root,
@@ -154,6 +163,8 @@ class Asked:
         }
         methods, notes = parse_methods(self.methods, network)
         folder = initial_folder(self.initial)
+        if self.clip and folder is None:
+            raise UsageError("--clip: name a folder of initial depth maps with --initial")
         predict = PredictSettings(device=self.device, precision=self.precision)
         return EvaluateRequest(
             frames,

@@ -23,6 +23,7 @@ class EvaluationSettings:
 
     min_instance_share: float | None = None  # as `instance_masks` takes it
     metrics: MetricSettings = field(default_factory=MetricSettings)
+    clip: bool = False  # frames follow each other in time, in the order of the set
 
 
 @dataclass(frozen=True)

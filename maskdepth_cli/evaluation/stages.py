@@ -7,11 +7,12 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from maskdepth_cli.choices import DepthKind
-from maskdepth_cli.datasets.samples import DepthDataset
+from maskdepth_cli.datasets.samples import DepthDataset, Frame
 from maskdepth_cli.errors import ExitCode
 from maskdepth_cli.evaluation.degradation import Degradation
 from maskdepth_cli.evaluation.initial_depth import DepthMaps
@@ -151,6 +152,8 @@ class _Stages:
         self.request = request
         self.options = options
         self.frames = {frame.name: frame for frame in request.dataset.frames}
+        follows = pairwise(self.frames) if request.settings.clip else ()
+        self._follows = {name: self.frames[earlier] for earlier, name in follows}
         self.results: list[Result] = []
         self.failed: dict[str, str] = {}
         self.initial_title = ""
@@ -176,7 +179,9 @@ class _Stages:
             settings: dict[str, Any] = {"kind": maps.kind, "unknown": maps.unknown}
 
             def make_worker() -> InitialWorker:
-                return InitialWorker(self.frames, request.settings, maps, None, folder)
+                return InitialWorker(
+                    self.frames, request.settings, maps, None, folder, before=self._before(plan)
+                )
 
             plan = self._plan(("initial", maps))
         else:
@@ -218,6 +223,7 @@ class _Stages:
                 maps,
                 method.threaded,
                 degradation,
+                self._before(plan),
             )
 
         settings = {
@@ -242,9 +248,17 @@ class _Stages:
                 left_out.append(LeftOut(name, frame.image, f"{missing[0]}: no map named {name}"))
                 continue
             inputs = (*frame.inputs, *((role, found.paths[name]) for role, found in maps))
+            if before := self._follows.get(name):
+                files = (("photo", before.image), *before.inputs)
+                inputs += tuple((f"{role} before", path) for role, path in files)
             outputs = ((output[0], output[1](name)),) if output else ()
             jobs.append(Job(name, frame.image, inputs, outputs))
         return Plan(tuple(jobs), tuple(left_out))
+
+    def _before(self, plan: Plan) -> dict[str, Frame]:
+        """Return the frame before each of a clip, where both have all maps."""
+        planned = {job.name for job in plan.jobs}
+        return {name: frame for name, frame in self._follows.items() if frame.name in planned}
 
     def _run(
         self,

@@ -28,6 +28,7 @@ TITLES = {
     "hair": "hair",
     "rest": "rest",
     "hidden": "hidden",
+    "flicker": "flicker",
 }
 DIGITS = {"eps_acc": 3, "eps_comp": 3, "r3": 3, "boundary_f1": 3, "mask_recall": 3}
 EXTRA = ("R3 median", "MBE worse", "s/frame")

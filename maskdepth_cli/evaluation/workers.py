@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from maskdepth_cli.datasets.samples import Frame, Sample
 from maskdepth_cli.engine.instances import instance_masks
 from maskdepth_cli.evaluation.degradation import Degradation, degrade
+from maskdepth_cli.evaluation.flicker import flicker
 from maskdepth_cli.evaluation.scoring import (
     EvaluationSettings,
     InitialDepth,
@@ -43,6 +45,24 @@ class Scored:
     refined: InverseDepth | None = None  # None: to be refined, or the initial depth itself
     layers: LayerPair | None = None  # foreground and background, where the method makes them
     seconds: float = 0.0
+    before: Scored | None = None  # the frame before, of a clip
+
+
+def with_flicker(scores: Scores, item: Scored, settings: EvaluationSettings) -> Scores:
+    """Add the temporal change of the error to a frame's scores, where there is one before it."""
+    if item.before is None or item.refined is None or item.before.refined is None:
+        return scores
+    now, before = (
+        one.truth.align(depth) - one.truth.depth
+        for one, depth in ((item, item.refined), (item.before, item.before.refined))
+    )
+    change = flicker(
+        (item.sample.image, item.before.sample.image),
+        (now, before),
+        list(instance_masks(item.sample.instances, settings.min_instance_share)),
+        settings.metrics.region_band,
+    )
+    return replace(scores, flicker=change)
 
 
 def details(scores: Scores, seconds: float, scoring: float) -> dict[str, Any]:
@@ -72,6 +92,8 @@ class InitialWorker:
         Target folder of predicted maps.
     batch_size : int
         Photos predicted at once.
+    before : mapping of str to Frame
+        Frames of a clip whose predecessor is scored too: by name, the one before.
     """
 
     at_once = 1
@@ -84,8 +106,10 @@ class InitialWorker:
         predictor: Predictor | None,
         folder: Path,
         batch_size: int = 1,
+        before: FramesByName = MappingProxyType({}),
     ) -> None:
         self.batch_size = batch_size
+        self._before = before
         self._frames = frames
         self._settings = settings
         self._maps = maps
@@ -94,10 +118,13 @@ class InitialWorker:
 
     def load(self, job: Job) -> Scored:
         """Read the frame, and its initial depth where that is a file."""
-        frame = self._frames[job.name]
+        item, before = self._read(self._frames[job.name]), self._before.get(job.name)
+        return item if before is None else replace(item, before=self._read(before))
+
+    def _read(self, frame: Frame) -> Scored:
         sample = frame.read(frame)
-        truth = ground_truth(sample, self._settings)
-        return Scored(sample, truth, None if self._maps is None else self._maps(sample))
+        initial = None if self._maps is None else self._maps(sample)
+        return Scored(sample, ground_truth(sample, self._settings), initial, initial)
 
     def compute(self, loaded: Sequence[Scored]) -> list[Scored]:
         """Predict what is not there."""
@@ -119,6 +146,7 @@ class InitialWorker:
             write_depth(self._folder / place, result.initial, format="tiff")
         start = time.perf_counter()
         scores = result.truth.score(result.initial)
+        scores = with_flicker(scores, result, self._settings)
         return details(scores, result.seconds, time.perf_counter() - start)
 
 
@@ -139,6 +167,8 @@ class MethodWorker:
         Refine in the threads that score, several frames at once.
     degradation : Degradation or None
         What is done to the masks that guide the method; the metrics keep the true ones.
+    before : mapping of str to Frame
+        Frames of a clip whose predecessor is refined and scored too: by name, the one before.
     """
 
     batch_size = at_once = 1
@@ -152,7 +182,9 @@ class MethodWorker:
         maps: InitialDepth | None = None,
         threaded: bool = True,
         degradation: Degradation | None = None,
+        before: FramesByName = MappingProxyType({}),
     ) -> None:
+        self._before = before
         self._frames = frames
         self._settings = settings
         self._initial = initial
@@ -163,7 +195,10 @@ class MethodWorker:
 
     def load(self, job: Job) -> Scored:
         """Read the frame, its initial depth, and its result where that is a file."""
-        frame = self._frames[job.name]
+        item, before = self._read(self._frames[job.name]), self._before.get(job.name)
+        return item if before is None else replace(item, before=self._read(before))
+
+    def _read(self, frame: Frame) -> Scored:
         sample = frame.read(frame)
         refined = None if self._maps is None else self._maps(sample)
         truth = ground_truth(sample, self._settings)
@@ -171,19 +206,26 @@ class MethodWorker:
 
     def compute(self, loaded: Sequence[Scored]) -> list[Scored]:
         """Refine, unless the threads do."""
-        return list(loaded) if self._threaded else [self._refine(item) for item in loaded]
+        return list(loaded) if self._threaded else [self._refined(item) for item in loaded]
 
     def save(self, job: Job, result: Scored) -> dict[str, Any]:
         """Score, and draw the figure if one is asked for."""
-        if result.refined is None:
-            result = self._refine(result)
+        result = self._refined(result)
         assert result.refined is not None
         start = time.perf_counter()
         scores = result.truth.score(result.refined, result.initial, result.layers)
+        scores = with_flicker(scores, result, self._settings)
         scoring = time.perf_counter() - start
         if figure := job.output("figure"):
             _write_figure(Path(figure), result)
         return details(scores, result.seconds, scoring)
+
+    def _refined(self, item: Scored) -> Scored:
+        """Refine what is not refined yet, the frame before first."""
+        before = None if item.before is None else self._refined(item.before)
+        if item.refined is None:
+            item = self._refine(item)
+        return replace(item, before=before)
 
     def _refine(self, item: Scored) -> Scored:
         assert self._method is not None

@@ -80,6 +80,7 @@ class Scores:
     hair: float = math.nan
     rest: float = math.nan
     hidden: float = math.nan
+    flicker: float = math.nan  # temporal change of the error, of the frames of a clip
     pixels: int = 0  # valid pixels that counted
 
 

@@ -15,7 +15,8 @@ from maskdepth_cli.metrics.scores import Scores
 REGIONS = ("holes", "hair", "rest", "hidden")
 # In the paper's order, then Depth Pro's.
 EVERYWHERE = ("r3", "mbe", "eps_acc", "eps_comp", "whdr", "rmse", "boundary_f1", "mask_recall")
-METRICS = (*EVERYWHERE, *REGIONS)  # larger is better for those in HIGHER_IS_BETTER
+OF_CLIPS = ("flicker",)  # see `maskdepth_cli.evaluation.flicker`
+METRICS = (*EVERYWHERE, *REGIONS, *OF_CLIPS)  # larger is better for those in HIGHER_IS_BETTER
 HIGHER_IS_BETTER = frozenset({"r3", "boundary_f1", "mask_recall"})
 
 
@@ -80,10 +81,10 @@ def summarise(
 
 
 def columns(summaries: Iterable[Summary]) -> tuple[str, ...]:
-    """Return the metrics of a table: those by region only where a summary has them."""
-    found = list(summaries)
-    regions = (name for name in REGIONS if any(one.estimates[name].images for one in found))
-    return (*EVERYWHERE, *regions)
+    """Return the metrics of a table: those by region and of clips where a summary has them."""
+    found, others = list(summaries), (*REGIONS, *OF_CLIPS)
+    there = (name for name in others if any(one.estimates[name].images for one in found))
+    return (*EVERYWHERE, *there)
 
 
 def _mean_estimate(
