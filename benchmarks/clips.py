@@ -1,17 +1,20 @@
 """Clips with known truth: what `--temporal` makes of them, beside frame by frame.
 
     python benchmarks/clips.py --root SET --mattes DIR [--clips N] [--frames N] [--sheets DIR]
+    python benchmarks/clips.py --root SET --mattes DIR --costs
 
 Cut-outs with hair and holes (mattes, drawn figures) move over panned frames of a set with rgb/ and
 depth/. Initial maps err by the hard decisions that training sees, drawn anew for every frame
 (`jumping`) or changing slowly (`smooth`). Flicker is the mean absolute change of the error from
 frame to frame, followed by the true motion, within 3% of the long side around the mask; MBE and
-holes are the metrics of `maskdepth evaluate`.
+holes are the metrics of `maskdepth evaluate`. With --costs: seconds a frame at 1280x720, and the
+peak of the memory of the command over 60 and over 300 frames.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from processes import maskdepth
 
 from maskdepth_cli import load_refiner
 from maskdepth_cli.metrics.boundaries import mask_boundary_error
@@ -181,19 +185,22 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first clip")
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--sheets", type=Path, help="write a contact sheet a clip")
+    parser.add_argument("--costs", action="store_true", help="time and memory instead")
     given = parser.parse_args()
+    files = sorted(given.mattes.iterdir())
     methods = {
         "frame by frame": load_refiner(whole_range=(0.0, 1.0)),
         "temporal": load_refiner(whole_range=(0.0, 1.0), temporal=True),
     }
-    files = sorted(given.mattes.iterdir())
+    if given.costs:
+        costs(Clip(given.root, read_matte(files[0]), 0, 12), methods)
+        return
     scores = {(kind, name): Score() for kind in KINDS for name in ("initial", *methods)}
     for seed in range(given.first, given.first + given.clips):
         if seed % 2:
             matte = DrawnMasks("figures").draw("human", np.random.default_rng(seed))
         else:
-            matte = cv2.imread(str(files[seed % len(files)]), cv2.IMREAD_UNCHANGED)
-            matte = (matte if matte.ndim == 2 else matte[..., -1]) / np.float32(255)
+            matte = read_matte(files[seed % len(files)])
         for kind in KINDS:
             rows = []
             for score in scores.values():
@@ -217,6 +224,49 @@ def main() -> None:
     for (kind, name), score in scores.items():
         means = [float(np.nanmean(values or [np.nan])) for values in score.figures.values()]
         print(f"| {kind} | {name} | {' | '.join(f'{mean:.4f}' for mean in means)} |")
+
+
+def costs(clip: Clip, methods: dict[str, Any]) -> None:
+    """Print what a frame of 1280x720 costs, and the memory that the command takes."""
+    frames = [
+        [cv2.resize(one, (1280, 720)) for one in (frame.photo, frame.initial["smooth"], frame.mask)]
+        for frame in clip
+    ]
+    times: dict[str, list[float]] = {name: [] for name in methods}
+    for _ in range(3):
+        for name, refiner in methods.items():
+            begun = time.perf_counter()
+            for frame in frames:
+                refiner.refine(*frame)
+            times[name].append((time.perf_counter() - begun) / len(frames))
+    one, other = (float(np.median(taken)) for taken in times.values())
+    print(f"1280x720, s a frame: {one:.3f}, temporal {other:.3f}, ratio {other / one:.2f}")
+    for count in (60, 300):
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            for index in range(count):
+                photo, depth, mask = frames[index % len(frames)]
+                for folder, values in (
+                    ("rgb", photo[..., ::-1]),
+                    ("masks", mask * 255),
+                    ("depths", depth * 65535),
+                ):
+                    (root / folder).mkdir(exist_ok=True)
+                    kind = np.uint16 if folder == "depths" else np.uint8
+                    small = cv2.resize(np.rint(values).astype(kind), (320, 180))
+                    cv2.imwrite(str(root / folder / f"a.{index:04d}.png"), small)
+            arguments = [f"--{role}={root / role}/a.####.png" for role in ("masks", "depths")]
+            used = maskdepth(
+                *("refine", root / "rgb/a.####.png", *arguments, "-o", root / "out"),
+                *("--temporal", "-q"),
+            )
+        print(f"{count} frames of 320x180: {used.gigabytes:.3f} GB, {used.seconds:.1f} s")
+
+
+def read_matte(path: Path) -> Any:
+    """Read a matte, (h, w) in [0, 1]."""
+    matte = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return (matte if matte.ndim == 2 else matte[..., -1]) / np.float32(255)
 
 
 def gray(depth: Any) -> Any:
