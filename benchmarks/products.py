@@ -9,18 +9,16 @@ those of this one.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+from processes import ROOT, Used, maskdepth
 
-HERE = Path(__file__).parents[1]
-EXAMPLES = HERE / "examples"
+EXAMPLES = ROOT / "examples"
 PHOTO = "friends"
 RUN = ("{run}", "-o", "{made}", "--overwrite", "-q")
 PRODUCTS = {
@@ -44,7 +42,7 @@ def main() -> None:
     parser.add_argument("--products", nargs="+", default=list(PRODUCTS), choices=list(PRODUCTS))
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an earlier version")
     given = parser.parse_args()
-    codes = [HERE] if given.before is None else [given.before.resolve(), HERE]
+    codes = [ROOT] if given.before is None else [given.before.resolve(), ROOT]
     headings = ["s", "CPU s", "GB"]
     if given.before is not None:
         headings = [f"{one} {when}" for when in ("before", "after") for one in headings]
@@ -96,20 +94,12 @@ def measured(product: str, folder: Path, code: Path) -> str:
     return "-- | -- | --" if used is None else "{:.1f} | {:.1f} | {:.2f}".format(*used)
 
 
-def run(arguments: list[str], code: Path) -> tuple[float, float, float] | None:
-    """Run a command; return seconds, processor seconds and gigabytes; None: it did not do it."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "maskdepth_cli", *arguments],
-        cwd=code,  # whose package comes first
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - begun
-    if process.returncode:
+def run(arguments: list[str], code: Path) -> Used | None:
+    """Run a command of a checkout; None: it did not do it."""
+    try:
+        return maskdepth(*arguments, package=code)
+    except subprocess.CalledProcessError:
         return None
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
 
 
 if __name__ == "__main__":
