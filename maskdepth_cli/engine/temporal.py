@@ -68,7 +68,7 @@ class Memory:
         clear : ndarray
             (h, w), where the frame's own is taken as it is.
         """
-        own = COMPLETED + trust
+        own = COMPLETED + trust**2  # what is half believed hardly counts
         old = self.weights
         remembered = self.values + self._drift(values, trust)
         near = np.abs(remembered - values) < ALIKE
@@ -185,7 +185,7 @@ class TemporalRefiner(Refiner):
             (layers.background, layers.back_trust, 1 - mask),
         )
         if motion is None or before is None:
-            front, back = (Memory(values, COMPLETED + trust) for values, trust, _ in pairs)
+            front, back = (Memory(values, COMPLETED + trust**2) for values, trust, _ in pairs)
         else:
             sides = ((before.foreground, before.mask), (before.background, 1 - before.mask))
             front, back = (
