@@ -41,6 +41,9 @@ Edges: TypeAlias = Literal["soft", "hard"]
 SkyAs: TypeAlias = Literal["far", "unknown"]
 """What the depth of a masked sky becomes."""
 
+MaskEdges: TypeAlias = Literal["auto", "exact", "approximate"]
+"""Whose edges count where a mask's and the initial depth's differ by some pixels."""
+
 MergeRule: TypeAlias = Literal["own", "largest"]
 """Of several masks, whose result a pixel takes: of the one that covers it, or the paper's rule."""
 
@@ -71,7 +74,7 @@ ModelKind: TypeAlias = Literal["side", "refinement"]
 MaskKind: TypeAlias = Literal["object", "sky", "human"]
 """What training masks show."""
 
-DegradationKind: TypeAlias = Literal["dilate", "erode", "coarsen"]
+DegradationKind: TypeAlias = Literal["dilate", "erode", "coarsen", "wander"]
 """How masks are made worse."""
 
 DatasetName: TypeAlias = Literal["generic", "tartanair", "tartanair2", "hypersim"]

@@ -14,7 +14,7 @@ from maskdepth_cli.arrays import as_image, strips
 from maskdepth_cli.commands.job_masks import MaskReading, read_masks
 from maskdepth_cli.commands.network_worker import NetworkWorker
 from maskdepth_cli.commands.portraits import WithinPhoto, depth_within
-from maskdepth_cli.commands.signs import doubts, lone_numbers, signs_of
+from maskdepth_cli.commands.signs import OWN_EDGES, doubts, lone_numbers, signs_of
 from maskdepth_cli.engine.finishing import confidence_of, finish
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.files.depth_writing import loss_in_codes, write_depth
@@ -256,6 +256,8 @@ def _untouched(refined: Refined) -> str:
 def _signs(refined: Refined, max_change: float) -> Iterator[str]:
     """Yield what is odd if many photos have it, where the photo's own line does not say it."""
     yield from refined.loaded.signs
+    if refined.result.own_edges:
+        yield OWN_EDGES
     if not _untouched(refined):
         divides = isinstance(refined.loaded.instances, np.ndarray)
         yield from signs_of(refined.initial, refined.result.mask, max_change, divides=divides)

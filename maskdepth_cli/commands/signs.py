@@ -17,6 +17,7 @@ from maskdepth_cli.types import InverseDepth, Mask
 
 BEHIND, UNCHANGED, FULL, BARE = "behind", "unchanged", "nearly full", "nearly empty"
 LOWEST, HIGHEST = "lowest", "highest"
+OWN_EDGES = "own edges"
 _LONG_SIDE = 256  # that suffices to tell near from far
 _REACH = 9  # of these pixels, to both sides of the mask's boundary
 _CLEARLY = 0.3  # of the summed differences, that one side must prevail by
@@ -194,6 +195,12 @@ def told_signs(depth_kind: DepthKind | None) -> tuple[Sign, ...]:
             HIGHEST,
             "in depth maps of {count} of {total} photos many pixels hold one number far above all "
             "others; if it means that nothing was measured: --unknown 65535 (or what it is)",
+            0,
+        ),
+        Sign(
+            OWN_EDGES,
+            "masks of {count} of {total} photos have edges that are off by some pixels: there the "
+            "depth maps' own are kept, which the photos bear out (--mask-edges exact: the masks')",
             0,
         ),
         Sign(

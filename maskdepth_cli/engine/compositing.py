@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskdepth_cli.arrays import strips
 from maskdepth_cli.engine.beyond import Part, nearness
 from maskdepth_cli.engine.keep import RIM, keep_weight
+from maskdepth_cli.engine.mask_edges import LEAST_GAP
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.scaling import Scaled
 from maskdepth_cli.engine.settings import RefineSettings
@@ -30,6 +31,7 @@ def composite(
     layers: tuple[InverseDepth, InverseDepth],
     window: Window,
     settings: RefineSettings,
+    kept: Mask | None = None,
     *,
     merges: bool,
 ) -> Iterator[Part]:
@@ -52,6 +54,9 @@ def composite(
         Where in the image.
     settings : RefineSettings
         The keep band; whether layers are wanted.
+    kept : Mask, optional
+        (h, w) of the window at working size: how far the given depth is kept although the mask's
+        edge is near, which then follows the depth (`own_edges`).
     merges : bool
         Whether the result is merged with other masks', to which it matters what the mask covers.
 
@@ -71,8 +76,8 @@ def composite(
     else:
         weight = np.ones_like(small)
     stacked = [foreground - small, background - small, small, weight]
-    if settings.layers:
-        stacked.append(nearness(small_mask))
+    stacked += [] if kept is None else [kept]
+    stacked += [nearness(small_mask)] if settings.layers else []
     maps = _Enlarged(np.stack(stacked), window, depth.shape)
     if settings.layers:
         parts = _strips(window)
@@ -86,9 +91,15 @@ def composite(
         ]
         enlarged = maps.part(part)
         refined = _composite_part(
-            depth[part], scaled, own, enlarged[:4], settings, settings.layers or merges
+            depth[part],
+            scaled,
+            own,
+            enlarged[:4],
+            None if kept is None else enlarged[4],
+            settings,
+            settings.layers or merges,
         )
-        yield Part(part, refined, enlarged[4] if settings.layers else None)
+        yield Part(part, refined, enlarged[-1] if settings.layers else None)
 
 
 def _strips(window: Window) -> Iterator[Place]:
@@ -129,6 +140,7 @@ def _composite_part(
     scaled: Scaled,
     mask: Mask,
     maps: NDArray[np.float32],
+    kept: Mask | None,
     settings: RefineSettings,
     layered: bool,
 ) -> RefinedDepth:
@@ -149,6 +161,8 @@ def _composite_part(
         share *= detail
         correction -= share
     both = front - back
+    if kept is not None:
+        mask = _with_own_edges(mask, both, back, kept)
     both *= mask
     both += back
     both *= weight
@@ -162,11 +176,25 @@ def _composite_part(
     changed = weight > 0
     changed &= known
     if not layered:
-        return RefinedDepth(restored(both), depth, depth, mask, changed)
+        return RefinedDepth(restored(both), depth, depth, mask, changed, kept is not None)
     # A layer keeps the caller's values in its own region, and is whole beyond it.
     front *= 1 - mask * (1 - weight)
     back *= 1 - (1 - mask) * (1 - weight)
-    return RefinedDepth(restored(both), restored(front), restored(back), mask, changed)
+    layers = restored(front), restored(back)
+    return RefinedDepth(restored(both), *layers, mask, changed, kept is not None)
+
+
+def _with_own_edges(
+    mask: Mask, gap: NDArray[np.float32], back: NDArray[np.float32], kept: Mask
+) -> Mask:
+    """Return the mask with which both layers give the given depth, as far as that is kept."""
+    own = mask.copy()
+    np.divide(-back, gap, out=own, where=np.abs(gap) >= LEAST_GAP)
+    np.clip(own, 0, 1, out=own)
+    own -= mask
+    own *= kept
+    own += mask
+    return own
 
 
 @dataclass(frozen=True)

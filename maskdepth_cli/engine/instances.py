@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +109,8 @@ class RunningMerge:
         np.copyto(merged.depth[place], refined.depth, where=wins)
         np.maximum(merged.mask[place], refined.mask, out=merged.mask[place])
         merged.changed[place] |= refined.changed
+        if refined.own_edges:
+            self.result = replace(merged, own_edges=True)
 
     def _add_layers(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from maskdepth_cli.engine.compositing import composite
 from maskdepth_cli.engine.guides import Guide, Scene
 from maskdepth_cli.engine.inputs import as_depth, as_mask, as_photo, check_mask, check_sizes
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks, large_enough
+from maskdepth_cli.engine.mask_edges import own_edges
 from maskdepth_cli.engine.passes import LayerPair, Passes
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.settings import RefineSettings
@@ -98,6 +100,9 @@ class Refiner:
             for part in self._parts(depth, guide, layers.get(index), merges=False):
                 refined.depth[part.place] = part.refined.depth
                 refined.changed[part.place] = part.refined.changed
+                if part.refined.own_edges:
+                    refined.mask[part.place] = part.refined.mask
+                    refined = replace(refined, own_edges=True)
                 if self.settings.layers:
                     refined.foreground[part.place] = part.refined.foreground
                     refined.background[part.place] = part.refined.background
@@ -239,6 +244,13 @@ class Refiner:
             layers,
             view.window,
             self.settings,
+            own_edges(
+                view.scene.scaled.small[view.window.small],
+                layers,
+                view.mask,
+                view.scene.rgb[view.window.small],
+                self.settings.mask_edges,
+            ),
             merges=merges,
         )
 

@@ -21,6 +21,7 @@ class RefinedDepth:
     background: InverseDepth  # D2: the other region, completed inwards; depth where mask = 0
     mask: Mask
     changed: NDArray[np.bool_]  # False: equal to the initial depth
+    own_edges: bool = False  # ``mask`` is not the given one: in places it follows the initial depth
 
     @classmethod
     def unchanged(cls, depth: InverseDepth, mask: Mask, *, layers: bool = True) -> RefinedDepth:

@@ -6,7 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
-from maskdepth_cli.choices import MIN_INSTANCE_SHARE, Edges, Keep, MergeRule, Precision, SkyAs
+from maskdepth_cli.choices import (
+    MIN_INSTANCE_SHARE,
+    Edges,
+    Keep,
+    MaskEdges,
+    MergeRule,
+    Precision,
+    SkyAs,
+)
 from maskdepth_cli.errors import UsageError
 from maskdepth_cli.settings import (
     METHOD,
@@ -57,6 +65,14 @@ class RefineSettings:
             panel=METHOD,
         ),
     ] = "own"
+    mask_edges: Annotated[
+        MaskEdges,
+        Setting(
+            "Where edges of mask and depth map differ by up to 4 pixels (of 512). exact: the "
+            "mask's are right, as mattes' are; approximate: the depth's own are kept; auto: those "
+            "at which the photo changes more."
+        ),
+    ] = "auto"
     windows: bool = True  # small masks are refined within their surroundings, which is faster
     layers: Annotated[
         bool, Setting("Also write both layers' depth and the mask, to DIR/layers.")
@@ -90,6 +106,7 @@ class RefineChanges(TypedDict, total=False):
     whole_range: tuple[float, float] | None
     min_instance_share: float | None
     merge: MergeRule
+    mask_edges: MaskEdges
     windows: bool
     layers: bool
     wrap: bool

@@ -111,12 +111,13 @@ def joined_result(
     depth : InverseDepth
         (H, W), the initial depth of the panorama.
     mask : Mask, optional
-        What guided it; left out, it is cut out too.
+        What guided it; left out, or with edges of the depth's own, it is cut out too.
     layers : bool
         Whether the layers are wanted; otherwise they are ``depth`` itself.
     """
     width = depth.shape[1]
     margin = (wide.depth.shape[1] - width) // 2
+    cut = wide.mask[:, margin : margin + width] if mask is None or wide.own_edges else mask
     changed = wide.changed[:, margin : margin + width].copy()
     for own, other, _ in _ends(changed, wide.changed, margin):
         own |= other
@@ -124,6 +125,7 @@ def joined_result(
         joined(wide.depth, width),
         joined(wide.foreground, width) if layers else depth,
         joined(wide.background, width) if layers else depth,
-        wide.mask[:, margin : margin + width].copy() if mask is None else mask.copy(),
+        cut.copy(),
         changed,
+        wide.own_edges,
     )

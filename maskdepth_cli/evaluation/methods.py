@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from maskdepth_cli.choices import DepthKind, Keep
+from maskdepth_cli.choices import DepthKind, Keep, MaskEdges
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS, load_refiner, weights_id
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.errors import UsageError, WeightsError
@@ -114,6 +114,7 @@ _NETWORK_OPTIONS: Converters = {
     "keep": one_of(Keep),
     "working_size": whole,
     "windows": switch,
+    "mask_edges": one_of(MaskEdges),
 }
 _LAYERED_OPTIONS: Converters = {"weights": str, "kernel": odd, "working_size": whole}
 _FILES_OPTIONS: Converters = {"dir": str, "kind": one_of(DepthKind), "unknown": float}

@@ -35,6 +35,17 @@ def test_coarsening_loses_what_is_thin_and_keeps_what_is_large():
     assert set(np.unique(coarse)) <= {0.0, 1.0}
 
 
+@pytest.mark.parametrize("largest", [1, 2, 3])
+def test_edges_wander_both_ways_and_no_farther_than_said(largest):
+    mask = np.zeros((240, 320), np.float32)
+    mask[60:180, 80:240] = 1
+    worse = degrade(mask, Degradation("wander", largest))
+    inwards = ndimage.distance_transform_edt(mask) * (worse == 0)
+    outwards = ndimage.distance_transform_edt(1 - mask) * (worse == 1)
+    for way in (inwards, outwards):
+        assert 0.5 * largest <= way.max() <= largest * 2**0.5 + 0.5
+
+
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_every_step_does_something_and_keeps_shape_and_range(step):
     mask = ndimage.gaussian_filter(np.random.default_rng(1).random((41, 53)), 1.5) > 0.5

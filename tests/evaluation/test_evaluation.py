@@ -507,7 +507,7 @@ def test_csv_has_a_row_per_frame_and_method():
 
 
 def test_charts_of_degraded_masks(scene, monkeypatch):
-    steps = tuple(Degradation(kind, 2) for kind in ("dilate", "erode", "coarsen"))
+    steps = tuple(Degradation(kind, 2) for kind in ("dilate", "erode", "coarsen", "wander"))
     monkeypatch.setattr(evaluation_report, "STEPS", steps)
     evaluation, _ = run(scene, degradations=steps)
     paths = evaluation_report.write_charts(evaluation, scene / "charts")

@@ -1,0 +1,141 @@
+"""Masks that are off by some pixels, with the embedded weights and the default settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from maskdepth_cli import RefineSettings, load_refiner
+from maskdepth_cli.engine.result import RefinedDepth
+
+HEIGHT, WIDTH = 180, 240
+NEAR, FAR = 8.0, 3.0
+
+
+def disc(x: float, y: float = 90, radius: float = 45):
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return np.hypot(rows - y, columns - x) < radius
+
+
+TRUE, OFF = disc(120), disc(123)
+
+
+def photo(shown):
+    """A bright object before a dark, slightly uneven background."""
+    noise = np.random.default_rng(0).uniform(-0.02, 0.02, (HEIGHT, WIDTH, 3))
+    return (np.where(shown, 0.75, 0.25)[..., None] + noise).astype(np.float32)
+
+
+def depth_of(shown):
+    return np.where(shown, NEAR, FAR).astype(np.float32)
+
+
+def refine(image, depth, mask, **changes) -> RefinedDepth:
+    refiner = load_refiner(device="cpu", precision="fp32", **changes)
+    return refiner.refine(image, depth, mask.astype(np.float32))
+
+
+def wrong(result: RefinedDepth, shown) -> int:
+    """Count pixels nearer to the other side's depth than to their own."""
+    return int(((result.depth > (NEAR + FAR) / 2) != shown).sum())
+
+
+def test_a_right_depth_survives_a_mask_that_is_off():
+    image, depth = photo(TRUE), depth_of(TRUE)
+    kept, followed = (
+        refine(image, depth, OFF, **changes) for changes in ({}, {"mask_edges": "exact"})
+    )
+    slivers = int((TRUE != OFF).sum())
+    assert wrong(kept, TRUE) < 0.03 * slivers
+    assert wrong(followed, TRUE) > 0.9 * slivers
+    assert kept.own_edges
+    assert not followed.own_edges
+
+
+def test_mask_and_layers_follow_the_depths_own_edge():
+    kept = refine(photo(TRUE), depth_of(TRUE), OFF)
+    off = int((TRUE != OFF).sum())
+    assert int(((kept.mask > 0.5) != TRUE).sum()) < 0.05 * off
+    composite = kept.mask * kept.foreground + (1 - kept.mask) * kept.background
+    assert np.abs(composite - kept.depth).max() < 0.02 * (NEAR - FAR)
+    assert np.abs(kept.foreground[TRUE | OFF] - NEAR).max() < 0.1 * (NEAR - FAR)
+
+
+def test_the_photo_decides_whose_edge_is_right():
+    """The same depth and mask; the photo shows the object where the mask has it."""
+    image, depth = photo(OFF), depth_of(TRUE)
+    default = refine(image, depth, OFF)
+    exact = refine(image, depth, OFF, mask_edges="exact")
+    assert not default.own_edges
+    for name in ("depth", "foreground", "background", "mask"):
+        np.testing.assert_array_equal(getattr(default, name), getattr(exact, name))
+    approximate = refine(image, depth, OFF, mask_edges="approximate")
+    np.testing.assert_allclose(approximate.depth, depth, atol=0.05 * (NEAR - FAR))
+
+
+@pytest.mark.parametrize("how", ["auto", "approximate"])
+def test_what_the_depth_filled_whole_is_no_wrong_edge(how):
+    """A hole 6 pixels wide in the mask and in the photo, filled in the depth."""
+    hole = disc(120, radius=3.5)
+    shown = TRUE & ~hole
+    result = refine(photo(shown), depth_of(TRUE), shown, mask_edges=how)
+    inside = ndimage.binary_erosion(hole)
+    assert (result.depth[inside] < (NEAR + FAR) / 2).all()
+
+
+@pytest.mark.parametrize("how", ["auto", "approximate"])
+def test_what_the_depth_lost_whole_is_no_wrong_edge(how):
+    """A bar 5 pixels wide that the depth does not show."""
+    bar = np.zeros_like(TRUE)
+    bar[88:93, 160:225] = True
+    shown = TRUE | bar
+    result = refine(photo(shown), depth_of(TRUE), shown, mask_edges=how)
+    assert (result.depth[90, 168:222] > (NEAR + FAR) / 2).all()
+
+
+def test_edges_far_apart_are_not_taken_for_one():
+    """Beyond 4 pixels of working size a mask is followed: it says what the depth does not."""
+    far = disc(120, radius=57)
+    assert not refine(photo(TRUE), depth_of(TRUE), far, mask_edges="approximate").own_edges
+
+
+def test_a_soft_edge_is_not_kept_against_a_sharp_photo():
+    blurred = ndimage.gaussian_filter(depth_of(OFF), 2.5).astype(np.float32)
+    result = refine(photo(TRUE), blurred, TRUE)
+    assert not result.own_edges
+    assert wrong(result, TRUE) == 0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 2e4])
+def test_units_do_not_matter(unit):
+    image, depth = photo(TRUE), depth_of(TRUE)
+    result, scaled = refine(image, depth, OFF), refine(image, unit * depth - 5 * unit, OFF)
+    np.testing.assert_allclose(scaled.depth / unit + 5, result.depth, atol=1e-3 * (NEAR - FAR))
+
+
+def test_larger_photos_have_crisp_edges_too():
+    """At four times the working size the mask that comes out is as sharp as one pixel or two."""
+    big = [np.kron(a, np.ones((4, 4), bool)) for a in (TRUE, OFF)]
+    image = np.where(big[0], 0.75, 0.25)[..., None].repeat(3, axis=2).astype(np.float32)
+    depth = np.where(big[0], NEAR, FAR).astype(np.float32)
+    result = refine(image, depth, big[1], working_size=240)
+    assert result.own_edges
+    assert wrong(result, big[0]) < 0.1 * (big[0] != big[1]).sum()
+    row = result.mask[360]
+    assert ((row > 0.1) & (row < 0.9)).sum() <= 6
+
+
+def test_instances_and_panoramas_tell_of_it_too():
+    image, depth = photo(TRUE), depth_of(TRUE)
+    refiner = load_refiner(device="cpu", precision="fp32")
+    several = refiner.refine_instances(image, depth, OFF.astype(np.int32))
+    assert several.own_edges
+    assert wrong(several, TRUE) < 0.03 * (TRUE != OFF).sum()
+    panorama = refine(image, depth, OFF, wrap=True)
+    assert panorama.own_edges
+    assert int(((panorama.mask > 0.5) != TRUE).sum()) < 0.05 * (TRUE != OFF).sum()
+
+
+def test_the_default_is_to_decide():
+    assert RefineSettings().mask_edges == "auto"
