@@ -160,9 +160,9 @@ def _composite_part(
         np.minimum(share, 1, out=share)
         share *= detail
         correction -= share
-    both = front - back
     if kept is not None:
-        mask = _with_own_edges(mask, both, back, kept)
+        mask = _with_own_edges(mask, front, back, kept)
+    both = front - back
     both *= mask
     both += back
     both *= weight
@@ -185,11 +185,19 @@ def _composite_part(
 
 
 def _with_own_edges(
-    mask: Mask, gap: NDArray[np.float32], back: NDArray[np.float32], kept: Mask
+    mask: Mask, front: NDArray[np.float32], back: NDArray[np.float32], kept: Mask
 ) -> Mask:
-    """Return the mask with which both layers give the given depth, as far as that is kept."""
+    """Return the mask with which both layers give the given depth, as far as that is kept.
+
+    Where it lies beyond a layer, that one's correction is taken back.
+    """
+    gap = front - back
+    told = np.abs(gap) >= LEAST_GAP
     own = mask.copy()
-    np.divide(-back, gap, out=own, where=np.abs(gap) >= LEAST_GAP)
+    np.divide(-back, gap, out=own, where=told)
+    rest = 1 - kept
+    np.multiply(front, rest, out=front, where=told & (own >= 1))
+    np.multiply(back, rest, out=back, where=told & (own <= 0))
     np.clip(own, 0, 1, out=own)
     own -= mask
     own *= kept

@@ -60,10 +60,13 @@ class Guide:
         windows : bool
             Whether a small mask is seen within its surroundings only.
         """
-        if scene is None or mask.max() <= 0 or mask.min() >= 1:
+        if scene is None:
             return cls(mask)
         size = scene.scaled.small.shape
         small = resize(mask, size, "area")
+        # What the mean shows need not be looked for at full size.
+        if (small.max() <= 0 and mask.max() <= 0) or (small.min() >= 0.5 and mask.min() >= 1):
+            return cls(mask)
         windows &= bool(small.max() > 0)  # not so where the mean of a tiny alpha underflows
         window = window_around(small, mask.shape) if windows else whole_image(size, mask.shape)
         if window.whole:
