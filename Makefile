@@ -9,9 +9,12 @@ demo: $(VENV)/.installed  ## install, then refine the example photos offline
 	$(BIN)/maskdepth refine examples/photos --masks examples/masks -o demo/photos --layers --preview
 	$(BIN)/maskdepth refine examples/rooms/rgb --instances examples/rooms/seg \
 		--depths examples/rooms/initial -o demo/rooms --layers --preview
+	$(BIN)/maskdepth refine examples/photos --masks examples/masks --depths examples/initial \
+		-o demo/given --preview
 	$(BIN)/maskdepth gallery demo/photos
+	$(BIN)/maskdepth gallery demo/given
 	$(BIN)/maskdepth gallery demo/rooms
-	@echo "Open demo/photos/gallery.html and demo/rooms/gallery.html in a browser"
+	@echo "Open gallery.html of demo/photos, demo/given and demo/rooms in a browser"
 
 pictures: demo $(VENV)/.installed-test  ## draw the pictures in docs/ anew; the gallery's needs Chromium
 	$(BIN)/python docs/pictures.py

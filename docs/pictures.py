@@ -23,7 +23,7 @@ from maskdepth_cli.viewing.light import from_linear
 from maskdepth_cli.viewing.videos import read_frames
 
 DOCS, EXAMPLES = Path("docs"), Path("examples")
-RUN, ROOMS = Path("demo/photos"), Path("demo/rooms")
+RUN, GIVEN, ROOMS = Path("demo/photos"), Path("demo/given"), Path("demo/rooms")
 BYTES = 150_000  # of one picture, at most
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 VERTEX = np.dtype([("position", "<f4", 3), ("color", "u1", 3)])
@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         maskdepth("predict", EXAMPLES / "photos", "-o", folder / "depths")
-        save(Image.open(RUN / "previews" / "rocket.png"), "preview.jpg")
+        save(Image.open(GIVEN / "previews" / "rocket.png"), "preview.jpg")
         draw_comparison(folder)
         draw_bokeh(folder)
         draw_hazy(folder)
