@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from maskdepth_cli import Predictor, Refiner, load_predictor, load_refiner
+from maskdepth_cli import Predictor, Refiner, RefineSettings, load_predictor, load_refiner
 from maskdepth_cli.choices import DepthKind
 from maskdepth_cli.engine.loading import DEFAULT_WEIGHTS
 from maskdepth_cli.engine.result import RefinedDepth
@@ -19,6 +19,7 @@ from .tensors import as_image, as_mask, depths, masks, photos
 
 _CATEGORY = "maskdepth"
 _DEVICES = ["auto", "cpu", "cuda", "mps"]
+_WORKING_SIZE = RefineSettings.working_size
 
 
 @lru_cache(maxsize=2)
@@ -69,7 +70,7 @@ class RefineDepth(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "working_size",
-                    default=512,
+                    default=_WORKING_SIZE,
                     min=32,
                     max=4096,
                     step=32,
@@ -98,7 +99,7 @@ class RefineDepth(io.ComfyNode):
         mask: torch.Tensor,
         depth_kind: DepthKind = "inverse",
         keep: str = "band",
-        working_size: int = 512,
+        working_size: int = _WORKING_SIZE,
         device: str = "auto",
         weights: str = DEFAULT_WEIGHTS,
     ) -> io.NodeOutput:

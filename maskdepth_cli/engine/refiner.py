@@ -47,6 +47,7 @@ class Refiner:
         self.settings = settings or RefineSettings()
         self._passes = Passes(network, self.settings)
         self.network, self.device = self._passes.network, self._passes.device
+        self.dtype = self._passes.dtype  # that the network computes with; None: float32
         self.layered = self._passes.layered
 
     def refine(self, image: Photo, depth: InverseDepth, mask: Mask) -> RefinedDepth:

@@ -68,7 +68,7 @@ class RefineSettings:
     mask_edges: Annotated[
         MaskEdges,
         Setting(
-            "Where edges of mask and depth map differ by up to 4 pixels (of 512). exact: the "
+            "Where edges of mask and depth map differ by up to 4 pixels of working size. exact: the "
             "mask's are right, as mattes' are; approximate: the depth's own are kept; auto: those "
             "at which the photo changes more."
         ),
