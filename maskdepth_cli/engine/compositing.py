@@ -20,6 +20,7 @@ from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth, Mask
 
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache
+_ROUNDING = 1e-6  # of the range: what float32 leaves of its ends
 CELL = 64  # side of the squares that are left out where nothing is to be done
 
 
@@ -167,9 +168,20 @@ def _composite_part(
     both += back
     both *= weight
 
+    # Detail on top of a correction does not lead out of the range, unless it was there before.
+    span = DEPTH_RANGE * scaled.unit
+    lowest: float | InverseDepth = scaled.low - _ROUNDING * span
+    highest: float | InverseDepth = scaled.low + (1 + _ROUNDING) * span
+    if settings.whole_range:
+        lowest, highest = (
+            edge(values, np.float32(bound))
+            for edge, bound in ((np.minimum, lowest), (np.maximum, highest))
+        )
+
     def restored(correction: InverseDepth) -> InverseDepth:
         correction *= np.float32(scaled.unit)
         correction += values
+        np.clip(correction, lowest, highest, out=correction)
         np.copyto(correction, depth, where=~known)
         return correction
 

@@ -23,9 +23,27 @@ BEYOND = 0.5  # of the gap, by which depth of one of the layers may lie outside 
 BETWEEN = 0.3  # share of a sliver's pixels that must not lie farther outside
 EDGE_SHARE = 0.2  # of a sliver's outline: edges of the depth
 LEAST_LENGTH = 20  # pixels of such outlines from which on the photo is asked
+FADING = 0.9  # weight of a clip's earlier frames, for each since
 NOISE = 0.01  # of white, added to the photo's changes that are compared
 WIDENED = 5  # side in pixels of the disc that takes in both edges of a sliver
 SOFT = 0.7  # sigma in pixels of where the given depth begins to be kept
+
+
+class EdgeVotes:
+    """How much photos change along the edges of masks, and along those that depth has beside them.
+
+    One for each mask; one for all frames of a clip, so that all are decided alike.
+    """
+
+    def __init__(self) -> None:
+        self._lengths, self._changes = np.zeros(2), np.zeros(2)
+
+    def are_for_depth(self, lengths: NDArray[np.float64], changes: NDArray[np.float64]) -> bool:
+        """Add an image's edges, (2,) of mask and depth: their lengths, sums of change; decide."""
+        self._lengths = FADING * self._lengths + lengths
+        self._changes = FADING * self._changes + changes
+        at_mask, at_depth = self._changes / np.maximum(self._lengths, 1) + NOISE
+        return bool(self._lengths[0] >= LEAST_LENGTH and at_depth >= at_mask)
 
 
 def own_edges(
@@ -34,6 +52,7 @@ def own_edges(
     mask: Mask,
     rgb: Image,
     how: MaskEdges,
+    votes: EdgeVotes,
 ) -> Mask | None:
     """Find where a mask's edge is off, and the depth's own stands beside it.
 
@@ -51,6 +70,8 @@ def own_edges(
         ``exact``: nowhere. ``approximate``: wherever the two are within `REACH` of each other.
         ``auto``: there, if the photo changes more along the depth's edges than along the mask's,
         on average over all of them.
+    votes : EdgeVotes
+        What decides in ``auto``; the image's edges are added.
 
     Returns
     -------
@@ -70,7 +91,7 @@ def own_edges(
     apart = (inside != near) & told & _beside_edge(inside)
     if not apart.any():
         return None
-    slivers = _slivers(apart, inside, near, share, rgb, how)
+    slivers = _slivers(apart, inside, near, share, rgb, votes if how == "auto" else None)
     if slivers is None:
         return None
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WIDENED, WIDENED))
@@ -94,7 +115,7 @@ def _slivers(
     near: NDArray[np.bool_],
     share: NDArray[np.float32],
     rgb: Image,
-    how: MaskEdges,
+    votes: EdgeVotes | None,
 ) -> NDArray[np.uint8] | None:
     """Tell the pieces between both edges from what the depth has filled or lost; 1 in slivers."""
     count, found = cv2.connectedComponents(apart.astype(np.uint8), connectivity=4)
@@ -125,9 +146,8 @@ def _slivers(
     between = np.bincount(found[plain], minlength=count)
     chosen = (along_mask > 0) & (between > BETWEEN * sizes)
     chosen &= along_depth >= EDGE_SHARE * np.maximum(outlines.sum(axis=0), 1)
-    if how == "auto":
-        lengths, sums = outlines[:2, chosen].sum(axis=1), changes[:, chosen].sum(axis=1)
-        at_mask, at_depth = sums / np.maximum(lengths, 1) + NOISE
-        if lengths[0] < LEAST_LENGTH or at_depth < at_mask:
+    if votes is not None:
+        lengths = outlines[:2, chosen].sum(axis=1)
+        if not votes.are_for_depth(lengths, changes[:, chosen].sum(axis=1)):
             return None
     return chosen[found].astype(np.uint8) if chosen.any() else None

@@ -15,7 +15,7 @@ from maskdepth_cli.engine.compositing import composite
 from maskdepth_cli.engine.guides import Guide, Scene
 from maskdepth_cli.engine.inputs import as_depth, as_mask, as_photo, check_mask, check_sizes
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks, large_enough
-from maskdepth_cli.engine.mask_edges import own_edges
+from maskdepth_cli.engine.mask_edges import EdgeVotes, own_edges
 from maskdepth_cli.engine.passes import LayerPair, Passes
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.settings import RefineSettings
@@ -251,9 +251,14 @@ class Refiner:
                 view.mask,
                 view.scene.rgb[view.window.small],
                 self.settings.mask_edges,
+                self._votes(),
             ),
             merges=merges,
         )
+
+    def _votes(self) -> EdgeVotes:
+        """What decides whether a mask's edges are right: each mask by itself."""
+        return EdgeVotes()
 
     def _groups(self, guides: Iterable[Guide]) -> Iterator[list[Guide]]:
         """Gather as many masks as may share a batch, or as memory allows."""

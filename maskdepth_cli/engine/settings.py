@@ -68,9 +68,9 @@ class RefineSettings:
     mask_edges: Annotated[
         MaskEdges,
         Setting(
-            "Where edges of mask and depth map differ by up to 4 pixels of working size. exact: the "
-            "mask's are right, as mattes' are; approximate: the depth's own are kept; auto: those "
-            "at which the photo changes more."
+            "Where edges of mask and depth map differ by up to 4 pixels at working size. exact: "
+            "the mask's are right, as mattes' are; approximate: the depth's own are kept; auto: "
+            "those at which the photo changes more."
         ),
     ] = "auto"
     windows: bool = True  # small masks are refined within their surroundings, which is faster

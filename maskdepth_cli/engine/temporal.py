@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from maskdepth_cli.engine.guides import Guide, Scene
+from maskdepth_cli.engine.mask_edges import EdgeVotes
 from maskdepth_cli.engine.motion import Flow, Motion, continued, find_motion, gray_of, inside, moved
 from maskdepth_cli.engine.passes import LayerPair
 from maskdepth_cli.engine.refiner import Refiner
@@ -138,10 +139,15 @@ class TemporalRefiner(Refiner):
         self.cuts = 0
         self._state: _State | None = None
         self._scale: tuple[float, float] | None = None
+        self._edges = EdgeVotes()
 
     def start(self) -> None:
         """Forget all frames: the next one is refined as a photo is."""
         self._state = None
+        self._edges = EdgeVotes()
+
+    def _votes(self) -> EdgeVotes:
+        return self._edges
 
     def _layers(
         self, guides: Sequence[Guide], scenes: Sequence[Scene | None]
@@ -207,6 +213,7 @@ class TemporalRefiner(Refiner):
         motion = find_motion(gray, before.gray)
         if motion.is_cut:
             self.cuts += 1
+            self._edges = EdgeVotes()
             return None
         return motion
 

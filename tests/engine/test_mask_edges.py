@@ -139,3 +139,13 @@ def test_instances_and_panoramas_tell_of_it_too():
 
 def test_the_default_is_to_decide():
     assert RefineSettings().mask_edges == "auto"
+
+
+def test_all_frames_of_a_clip_are_decided_alike():
+    """Of ten frames one's photo shows the object where the mask has it; the others outvote it."""
+    refiner = load_refiner(temporal=True, device="cpu", precision="fp32", whole_range=(0.0, 10.0))
+    depth, mask = depth_of(TRUE), OFF.astype(np.float32)
+    photos = [photo(TRUE)] * 8 + [photo(OFF), photo(TRUE)]
+    assert [refiner.refine(one, depth, mask).own_edges for one in photos] == [True] * 10
+    refiner.start()
+    assert not refiner.refine(photo(OFF), depth, mask).own_edges

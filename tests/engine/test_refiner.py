@@ -411,3 +411,24 @@ def test_depth_near_the_largest_float_keeps_its_scale(refiner):
     small = refiner.refine(image, depth, mask).depth
     large = refiner.refine(image, depth * np.float32(4e37), mask).depth
     np.testing.assert_allclose(large / np.float32(4e37), small, atol=1e-3)
+
+
+class Nearer(torch.nn.Module):
+    """Brings everything a little nearer, by less than what replaces the given detail."""
+
+    def forward(self, depth, mask, rgb):
+        return depth + 0.15
+
+
+@pytest.mark.parametrize("whole_range", [None, (0.0, 4.0)])
+def test_detail_does_not_lead_out_of_the_range(whole_range):
+    """Noise on a slope: no refined value lies nearer than the range, or than it was given."""
+    image, _, mask = scene(5, 360, 480)
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (360, 480)).astype(np.float32)
+    depth = np.linspace(0.5, 4.5, 360, dtype=np.float32)[:, None] + noise
+    settings = RefineSettings(working_size=128, whole_range=whole_range, precision="fp32")
+    refined = Refiner(Nearer(), settings).refine(image, depth, mask)
+    assert (refined.depth > depth + 0.02).any()
+    highest = np.maximum(depth, depth.max() if whole_range is None else 4)
+    for layer in (refined.depth, refined.foreground, refined.background):
+        assert (layer <= highest + 1e-4).all()
