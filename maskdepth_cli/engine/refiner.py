@@ -257,7 +257,7 @@ class Refiner:
         )
 
     def _votes(self) -> EdgeVotes:
-        """What decides whether a mask's edges are right: each mask by itself."""
+        """Return what decides whether a mask is right: each one by itself."""
         return EdgeVotes()
 
     def _groups(self, guides: Iterable[Guide]) -> Iterator[list[Guide]]:
