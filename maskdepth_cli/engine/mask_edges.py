@@ -43,7 +43,7 @@ class EdgeVotes:
         self._lengths = FADING * self._lengths + lengths
         self._changes = FADING * self._changes + changes
         at_mask, at_depth = self._changes / np.maximum(self._lengths, 1) + NOISE
-        return bool(self._lengths[0] >= LEAST_LENGTH and at_depth >= at_mask)
+        return bool(self._lengths[0] >= LEAST_LENGTH and at_depth > at_mask)
 
 
 def own_edges(

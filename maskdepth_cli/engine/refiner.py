@@ -250,7 +250,7 @@ class Refiner:
                 layers,
                 view.mask,
                 view.scene.rgb[view.window.small],
-                self.settings.mask_edges,
+                self.settings.mask_edges if self.settings.keep == "band" else "exact",
                 self._votes(),
             ),
             merges=merges,

@@ -137,6 +137,15 @@ def test_instances_and_panoramas_tell_of_it_too():
     assert int(((panorama.mask > 0.5) != TRUE).sum()) < 0.05 * (TRUE != OFF).sum()
 
 
+def test_a_photo_that_shows_neither_edge_leaves_the_masks():
+    assert not refine(np.full((HEIGHT, WIDTH, 3), 0.5, np.float32), depth_of(TRUE), OFF).own_edges
+
+
+def test_the_papers_plain_output_follows_the_mask():
+    plain = refine(photo(TRUE), depth_of(TRUE), OFF, keep="none", mask_edges="approximate")
+    assert not plain.own_edges
+
+
 def test_the_default_is_to_decide():
     assert RefineSettings().mask_edges == "auto"
 
