@@ -24,7 +24,7 @@ KINDS = {
     "dilate": "masks dilated, radius in pixels",
     "erode": "masks eroded, radius in pixels",
     "coarsen": "masks coarsened, factor",
-    "wander": "edges that wander, largest displacement in pixels",
+    "wander": "edges wander, by pixels at most",
 }
 
 
