@@ -62,7 +62,7 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "bf16", "fp16", "fp32"]
 """Numbers that networks compute with."""
 
-TrainPrecision: TypeAlias = Literal["fp32", "bf16"]
+TrainPrecision: TypeAlias = Literal["auto", "fp32", "bf16"]
 """Numbers that training computes with."""
 
 Executor: TypeAlias = Literal["local", "ray"]

@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--merge", default="largest", help="one rule for all; largest: the paper's")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.NAME=VALUE")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)
     arguments = parser.parse_args()

@@ -211,7 +211,8 @@ class RefineWorker(NetworkWorker):
             *([] if initial is None else doubts(initial, refined.mask)),
         )
         change = _change(result.initial, refined)
-        signs = sorted(_signs(result, change["max_change"]))
+        decides = self._request.settings.mask_edges == "auto"
+        signs = sorted(_signs(result, change["max_change"], decides=decides))
         return {
             "message": "; ".join(filter(None, remarks)),
             "size": [result.loaded.image.shape[1], result.loaded.image.shape[0]],
@@ -253,10 +254,10 @@ def _untouched(refined: Refined) -> str:
     return f"{reason}: the initial depth is written as it is"
 
 
-def _signs(refined: Refined, max_change: float) -> Iterator[str]:
+def _signs(refined: Refined, max_change: float, *, decides: bool) -> Iterator[str]:
     """Yield what is odd if many photos have it, where the photo's own line does not say it."""
     yield from refined.loaded.signs
-    if refined.result.own_edges:
+    if decides and refined.result.own_edges:
         yield OWN_EDGES
     if not _untouched(refined):
         divides = isinstance(refined.loaded.instances, np.ndarray)

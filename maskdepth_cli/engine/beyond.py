@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdepth_cli.engine.mask_edges import REACH
 from maskdepth_cli.engine.result import RefinedDepth
 from maskdepth_cli.engine.windows import MARGIN, Place
 from maskdepth_cli.types import Mask
 
-_OWN = 2  # pixels around the mask in which a foreground is wholly its own
+_OWN = REACH + 4  # pixels around a mask, whose edge may move, where a foreground is wholly its own
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,16 @@ from maskdepth_cli.engine.windows import Place, Window
 from maskdepth_cli.networks.config import DEPTH_RANGE
 from maskdepth_cli.types import InverseDepth, Mask
 
+
+@dataclass(frozen=True)
+class Layers:
+    """What a mask's window is composited from; (h, w) each, at working size."""
+
+    foreground: InverseDepth  # in [0, 10]
+    background: InverseDepth
+    kept: Mask | None = None  # how far the given depth's own edges are kept, see `own_edges`
+
+
 STRIP = 1 << 16  # pixels of a strip: what is computed of them stays in the cache
 _ROUNDING = 1e-6  # of the range: what float32 leaves of its ends
 CELL = 64  # side of the squares that are left out where nothing is to be done
@@ -29,10 +39,9 @@ def composite(
     scaled: Scaled,
     mask: Mask,
     small_mask: Mask,
-    layers: tuple[InverseDepth, InverseDepth],
+    layers: Layers,
     window: Window,
     settings: RefineSettings,
-    kept: Mask | None = None,
     *,
     merges: bool,
 ) -> Iterator[Part]:
@@ -49,15 +58,13 @@ def composite(
         The same at working size.
     mask, small_mask : Mask
         Of the window, at full and at working size.
-    layers : tuple of InverseDepth
-        Foreground and background of the window at working size, in [0, 10].
+    layers : Layers
+        Of the window. Where the given depth is kept although the mask's edge is near, the mask
+        that is composited with follows the depth.
     window : Window
         Where in the image.
     settings : RefineSettings
         The keep band; whether layers are wanted.
-    kept : Mask, optional
-        (h, w) of the window at working size: how far the given depth is kept although the mask's
-        edge is near, which then follows the depth (`own_edges`).
     merges : bool
         Whether the result is merged with other masks', to which it matters what the mask covers.
 
@@ -67,7 +74,7 @@ def composite(
         Of the window: all of it, or where no layers are wanted those in which the depth may
         change, and those the mask covers if it is merged.
     """
-    foreground, background = layers
+    foreground, background, kept = layers.foreground, layers.background, layers.kept
     small = scaled.small[window.small]
     if settings.keep == "band":
         change = np.abs(small_mask * foreground + (1 - small_mask) * background - small)
@@ -162,6 +169,7 @@ def _composite_part(
         share *= detail
         correction -= share
     if kept is not None:
+        kept *= known  # no depth, no edge
         mask = _with_own_edges(mask, front, back, kept)
     both = front - back
     both *= mask
@@ -189,9 +197,14 @@ def _composite_part(
     changed &= known
     if not layered:
         return RefinedDepth(restored(both), depth, depth, mask, changed, kept is not None)
-    # A layer keeps the caller's values in its own region, and is whole beyond it.
-    front *= 1 - mask * (1 - weight)
-    back *= 1 - (1 - mask) * (1 - weight)
+    # A layer keeps the caller's values in its own region, and is whole beyond it; where both share
+    # a pixel, both take what their composite lacks.
+    given = 1 - weight
+    lacking = given * mask * (1 - mask) * (front + back)
+    front *= 1 - mask * given
+    back *= 1 - (1 - mask) * given
+    front -= lacking
+    back -= lacking
     layers = restored(front), restored(back)
     return RefinedDepth(restored(both), *layers, mask, changed, kept is not None)
 

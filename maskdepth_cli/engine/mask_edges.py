@@ -9,6 +9,8 @@ right.
 
 from __future__ import annotations
 
+from collections import deque
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,8 @@ BEYOND = 0.5  # of the gap, by which depth of one of the layers may lie outside 
 BETWEEN = 0.3  # share of a sliver's pixels that must not lie farther outside
 EDGE_SHARE = 0.2  # of a sliver's outline: edges of the depth
 LEAST_LENGTH = 20  # pixels of such outlines from which on the photo is asked
-FADING = 0.9  # weight of a clip's earlier frames, for each since
-NOISE = 0.01  # of white, added to the photo's changes that are compared
+LASTING = 8  # frames of a clip that decide together: no more than a resumed one looks back on
+MARGIN = 0.005  # of white, by which the photo must change more along the depth's edges
 WIDENED = 5  # side in pixels of the disc that takes in both edges of a sliver
 SOFT = 0.7  # sigma in pixels of where the given depth begins to be kept
 
@@ -32,18 +34,22 @@ SOFT = 0.7  # sigma in pixels of where the given depth begins to be kept
 class EdgeVotes:
     """How much photos change along the edges of masks, and along those that depth has beside them.
 
-    One for each mask; one for all frames of a clip, so that all are decided alike.
+    One for each mask; one for the frames of a clip, of which the last ones decide together.
     """
 
     def __init__(self) -> None:
-        self._lengths, self._changes = np.zeros(2), np.zeros(2)
+        self._frames = deque([np.zeros((2, 2))], maxlen=LASTING)
+
+    def next_frame(self) -> None:
+        """Go on with another frame, which the ones before decide together with."""
+        self._frames.append(np.zeros((2, 2)))
 
     def are_for_depth(self, lengths: NDArray[np.float64], changes: NDArray[np.float64]) -> bool:
         """Add an image's edges, (2,) of mask and depth: their lengths, sums of change; decide."""
-        self._lengths = FADING * self._lengths + lengths
-        self._changes = FADING * self._changes + changes
-        at_mask, at_depth = self._changes / np.maximum(self._lengths, 1) + NOISE
-        return bool(self._lengths[0] >= LEAST_LENGTH and at_depth > at_mask)
+        self._frames[-1] += lengths, changes
+        lengths, changes = np.sum(self._frames, axis=0)
+        at_mask, at_depth = changes / np.maximum(lengths, 1)
+        return bool(lengths[0] >= LEAST_LENGTH and at_depth > at_mask + MARGIN)
 
 
 def own_edges(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from maskdepth_cli.engine.beyond import Part, continue_foreground, settle
-from maskdepth_cli.engine.compositing import composite
-from maskdepth_cli.engine.guides import Guide, Scene
+from maskdepth_cli.engine.compositing import Layers, composite
+from maskdepth_cli.engine.guides import Guide, Scene, View
 from maskdepth_cli.engine.inputs import as_depth, as_mask, as_photo, check_mask, check_sizes
 from maskdepth_cli.engine.instances import RunningMerge, instance_masks, large_enough
 from maskdepth_cli.engine.mask_edges import EdgeVotes, own_edges
@@ -141,7 +141,7 @@ class Refiner:
         guides = (self._guide(scene, depth, mask) for mask in masks)
         count, known = 0, None
         for group in self._groups(guides):
-            layers = self._passes.layers(group)
+            layers = self._each(group)
             for index, guide in enumerate(group):
                 for part in self._parts(depth, guide, layers.get(index), merges=True):
                     merge.add(part)
@@ -158,11 +158,31 @@ class Refiner:
             self._continue(merge.result, merge.near, depth, scene)
         return settle(merge.result)
 
-    def _layers(
-        self, guides: Sequence[Guide], scenes: Sequence[Scene | None]
-    ) -> dict[int, LayerPair]:
-        """Both layers of photos with one mask each."""
-        return self._passes.layers(guides)
+    def _layers(self, guides: Sequence[Guide], scenes: Sequence[Scene | None]) -> dict[int, Layers]:
+        """Layers of photos with one mask each."""
+        return self._each(guides)
+
+    def _each(self, guides: Sequence[Guide]) -> dict[int, Layers]:
+        """Layers of masks that have nothing to do with each other."""
+        pairs = self._passes.layers(guides)
+        return {
+            index: self._with_edges(guide.view, pairs[index], EdgeVotes())
+            for index, guide in enumerate(guides)
+            if guide.view is not None
+        }
+
+    def _with_edges(self, view: View, pair: LayerPair, votes: EdgeVotes) -> Layers:
+        """Decide where the given depth's own edges are kept."""
+        place, how = view.window.small, self.settings.mask_edges
+        kept = own_edges(
+            view.scene.scaled.small[place],
+            pair,
+            view.mask,
+            view.scene.rgb[place],
+            how if self.settings.keep == "band" else "exact",
+            votes,
+        )
+        return Layers(*pair, kept)
 
     def _refine_wrapped(
         self, photos: Sequence[tuple[Photo, InverseDepth, Mask]]
@@ -216,7 +236,8 @@ class Refiner:
     ) -> None:
         """Complete the foreground of all masks over the whole image, in one pass."""
         guide = Guide.of(scene, refined.mask, windows=False)
-        layers = self._passes.layers([guide], both=False).get(0)
+        pair = self._passes.layers([guide], both=False).get(0)
+        layers = None if pair is None else Layers(*pair)
         continue_foreground(refined, near, self._parts(depth, guide, layers, merges=False))
 
     def _scene(self, image: Photo, depth: InverseDepth) -> Scene | None:
@@ -229,7 +250,7 @@ class Refiner:
         return Guide.of(scene, mask, windows=windows)
 
     def _parts(
-        self, depth: InverseDepth, guide: Guide, layers: LayerPair | None, *, merges: bool
+        self, depth: InverseDepth, guide: Guide, layers: Layers | None, *, merges: bool
     ) -> Iterator[Part]:
         """Yield what a mask makes of parts of the image."""
         view = guide.view
@@ -245,20 +266,8 @@ class Refiner:
             layers,
             view.window,
             self.settings,
-            own_edges(
-                view.scene.scaled.small[view.window.small],
-                layers,
-                view.mask,
-                view.scene.rgb[view.window.small],
-                self.settings.mask_edges if self.settings.keep == "band" else "exact",
-                self._votes(),
-            ),
             merges=merges,
         )
-
-    def _votes(self) -> EdgeVotes:
-        """Return what decides whether a mask is right: each one by itself."""
-        return EdgeVotes()
 
     def _groups(self, guides: Iterable[Guide]) -> Iterator[list[Guide]]:
         """Gather as many masks as may share a batch, or as memory allows."""

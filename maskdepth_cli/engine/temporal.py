@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from maskdepth_cli.engine.compositing import Layers
 from maskdepth_cli.engine.guides import Guide, Scene
 from maskdepth_cli.engine.mask_edges import EdgeVotes
 from maskdepth_cli.engine.motion import Flow, Motion, continued, find_motion, gray_of, inside, moved
@@ -112,6 +113,7 @@ class _State:
     mask: Mask
     foreground: Memory
     background: Memory
+    votes: EdgeVotes  # of this frame and those it goes on from
 
 
 class TemporalRefiner(Refiner):
@@ -139,30 +141,24 @@ class TemporalRefiner(Refiner):
         self.cuts = 0
         self._state: _State | None = None
         self._scale: tuple[float, float] | None = None
-        self._edges = EdgeVotes()
 
     def start(self) -> None:
         """Forget all frames: the next one is refined as a photo is."""
         self._state = None
-        self._edges = EdgeVotes()
 
-    def _votes(self) -> EdgeVotes:
-        return self._edges
-
-    def _layers(
-        self, guides: Sequence[Guide], scenes: Sequence[Scene | None]
-    ) -> dict[int, LayerPair]:
-        """Both layers of every frame, fused with those of the frames before."""
+    def _layers(self, guides: Sequence[Guide], scenes: Sequence[Scene | None]) -> dict[int, Layers]:
+        """Layers of every frame, fused with those of the frames before."""
         trusted = self._passes.trusted_layers(guides)
-        layers: dict[int, LayerPair] = {}
+        layers: dict[int, Layers] = {}
         for index, (guide, scene) in enumerate(zip(guides, scenes, strict=True)):
             if scene is None:
                 continue
             whole = self._whole(guide, scene, trusted.get(index))
-            pair = self._next(scene, whole)
+            state = self._next(scene, whole)
             if guide.view is not None:
                 window = guide.view.window.small
-                layers[index] = pair[0][window], pair[1][window]
+                pair = state.foreground.values[window], state.background.values[window]
+                layers[index] = self._with_edges(guide.view, pair, state.votes)
         return layers
 
     def _whole(
@@ -181,7 +177,7 @@ class TemporalRefiner(Refiner):
             (layers.front_trust[place], layers.back_trust[place]) = found[1]
         return layers
 
-    def _next(self, scene: Scene, layers: _Layers) -> LayerPair:
+    def _next(self, scene: Scene, layers: _Layers) -> _State:
         """Fuse a frame's layers with the memory; remember them."""
         gray, scale = gray_of(scene.rgb), (scene.scaled.low, scene.scaled.unit)
         motion = self._motion(gray, scale)
@@ -192,7 +188,10 @@ class TemporalRefiner(Refiner):
         )
         if motion is None or before is None:
             front, back = (Memory(values, COMPLETED + trust**2) for values, trust, _ in pairs)
+            votes = EdgeVotes()
         else:
+            votes = before.votes
+            votes.next_frame()
             sides = ((before.foreground, before.mask), (before.background, 1 - before.mask))
             front, back = (
                 _carried(memory, motion, region, side, gray, before.gray).fused(
@@ -200,8 +199,8 @@ class TemporalRefiner(Refiner):
                 )
                 for (memory, side), (values, trust, region) in zip(sides, pairs, strict=True)
             )
-        self._state, self._scale = _State(gray, mask, front, back), scale
-        return front.values, back.values
+        self._state, self._scale = _State(gray, mask, front, back, votes), scale
+        return self._state
 
     def _motion(self, gray: NDArray[np.uint8], scale: tuple[float, float]) -> Motion | None:
         """Return the motion since the frame before; None where nothing can be carried along."""
@@ -213,7 +212,6 @@ class TemporalRefiner(Refiner):
         motion = find_motion(gray, before.gray)
         if motion.is_cut:
             self.cuts += 1
-            self._edges = EdgeVotes()
             return None
         return motion
 

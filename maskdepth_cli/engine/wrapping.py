@@ -117,7 +117,6 @@ def joined_result(
     """
     width = depth.shape[1]
     margin = (wide.depth.shape[1] - width) // 2
-    cut = wide.mask[:, margin : margin + width] if mask is None or wide.own_edges else mask
     changed = wide.changed[:, margin : margin + width].copy()
     for own, other, _ in _ends(changed, wide.changed, margin):
         own |= other
@@ -125,7 +124,7 @@ def joined_result(
         joined(wide.depth, width),
         joined(wide.foreground, width) if layers else depth,
         joined(wide.background, width) if layers else depth,
-        cut.copy(),
+        mask.copy() if mask is not None and not wide.own_edges else joined(wide.mask, width),
         changed,
         wide.own_edges,
     )

@@ -53,8 +53,12 @@ class TrainRequest:
     ] = None
     device: DeviceSetting = "auto"
     precision: Annotated[
-        TrainPrecision, Setting("Precision of the forward pass.", panel=COMPUTING)
-    ] = "bf16"
+        TrainPrecision,
+        Setting(
+            "Precision of the forward pass; auto: bf16 where the device computes in it, else fp32.",
+            panel=COMPUTING,
+        ),
+    ] = "auto"
     workers: Annotated[
         int,
         Setting("Loader processes; 0 loads in the main process.", min=0, panel=COMPUTING),

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maskdepth_cli.choices import TrainPrecision
+from maskdepth_cli.engine.runtime import autocast, pick_precision
 from maskdepth_cli.errors import MaskdepthError, WeightsError, one_line
 from maskdepth_cli.files.atomic import atomic_write
 from maskdepth_cli.training.batches import Task, batch_loader, loader_errors
@@ -41,8 +43,8 @@ class Trainer:
         Takes ``last.pt`` (to resume from), ``weights.safetensors`` (EMA weights) and the logs.
     device : torch.device
         Training device.
-    precision : {"fp32", "bf16"}
-        Autocast precision of the forward pass.
+    precision : {"auto", "fp32", "bf16"}
+        Autocast precision of the forward pass; ``auto``: bfloat16 where the device computes in it.
     workers : int
         Loader processes; 0 loads in this process.
     compiled : bool
@@ -60,14 +62,15 @@ class Trainer:
         folder: Path,
         *,
         device: torch.device,
-        precision: str = "bf16",
+        precision: TrainPrecision = "auto",
         workers: int = 0,
         compiled: bool = False,
         tensorboard: bool = False,
         ranks: Ranks = ALONE,
     ) -> None:
         self.task, self.settings, self.folder = task, settings, folder
-        self.device, self.precision, self.workers = device, precision, workers
+        self.device, self.workers = device, workers
+        self.dtype = _autocast_type(precision, device)
         self.tensorboard, self.ranks = tensorboard, ranks
         self.network = task.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if ranks.world > 1 and device.type == "cuda":  # there is none for the CPU
@@ -197,7 +200,7 @@ class Trainer:
         parts: Mapping[str, Tensor] = {}
         for number, batch in enumerate(batches, 1):
             with self._synchronised(number == len(batches)):
-                with self._autocast():
+                with autocast(self.device, self.dtype):
                     loss, parts = self.task.loss(self.model, batch.to(self.device))
                 (loss / len(batches)).backward()
             losses.append(loss.detach())
@@ -249,11 +252,6 @@ class Trainer:
             for name in means.keys() - set(floats):
                 means[name].copy_(values[name])
 
-    def _autocast(self) -> Any:
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
-
     def _progress(self, seconds: float) -> Progress:
         """Return the state of the run; ``seconds`` an iteration."""
         s = self.settings
@@ -273,6 +271,12 @@ class Trainer:
         figures = self.task.validate(self.ema.eval())
         if figures and log.validation(self.iteration, figures):
             self.task.save(self.ema, self.folder / "best.safetensors")
+
+
+def _autocast_type(precision: TrainPrecision, device: torch.device) -> torch.dtype | None:
+    """Choose as for inference, but without half precision, whose small gradients vanish."""
+    dtype = pick_precision(precision, device, rounds=True)
+    return None if dtype == torch.float16 else dtype
 
 
 def parameter_groups(

@@ -50,3 +50,8 @@ def test_masks_that_are_off_are_told_of_once(album, maskdepth):
     assert "edges that are off" not in exact.err
     result = cv2.imread(str(album.out / "a.png"), cv2.IMREAD_UNCHANGED)
     assert ((result > 27500) == off).mean() > 0.998
+    told_to = maskdepth(*album.arguments("--weights", "trust", "--mask-edges", "approximate"))
+    assert told_to.code == ExitCode.OK
+    assert "edges that are off" not in told_to.err
+    result = cv2.imread(str(album.out / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert ((result > 27500) == true).mean() > 0.998

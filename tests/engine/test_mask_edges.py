@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -158,3 +160,98 @@ def test_all_frames_of_a_clip_are_decided_alike():
     assert [refiner.refine(one, depth, mask).own_edges for one in photos] == [True] * 10
     refiner.start()
     assert not refiner.refine(photo(OFF), depth, mask).own_edges
+
+
+def test_no_depth_leaves_the_given_mask():
+    """Where nothing was measured there is no edge: the mask's stands, and the depth is unknown."""
+    depth, unknown = depth_of(TRUE), np.zeros_like(TRUE)
+    unknown[60:120, 160:176] = True  # across the mask's right edge and that of the depth
+    depth[unknown] = np.nan
+    result = refine(photo(TRUE), depth, OFF)
+    assert result.own_edges
+    np.testing.assert_array_equal(result.mask[unknown], OFF[unknown].astype(np.float32))
+    assert np.isnan(result.depth[unknown]).all()
+
+
+def test_masks_of_panoramas_belong_to_their_depth_at_the_ends():
+    """An object across the ends: the depth is the layers' composite there as everywhere."""
+    true, off = (np.roll(a, WIDTH // 2, axis=1) for a in (TRUE, OFF))
+    result = refine(photo(true), depth_of(true), off, wrap=True)
+    assert result.own_edges
+    composite = result.mask * result.foreground + (1 - result.mask) * result.background
+    assert np.abs(composite - result.depth).max() < 2e-3 * (NEAR - FAR)
+
+
+@pytest.mark.parametrize("band", [0.01, 0.05])
+def test_layers_give_the_depth_where_the_keep_band_ends(band):
+    """Soft maps beside a mask that is off: a narrow band fades out within mixed pixels."""
+    uneven = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=TRUE.shape), 3)
+    depth = ndimage.gaussian_filter(depth_of(TRUE), 1) + 2 * uneven.astype(np.float32)
+    result = refine(photo(TRUE), depth, OFF, mask_edges="approximate", keep_dilation=band)
+    assert result.own_edges
+    composite = result.mask * result.foreground + (1 - result.mask) * result.background
+    assert np.abs(composite - result.depth).max() < 1e-4 * (NEAR - FAR)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_faint_noise_decides_nothing(seed):
+    """One level of 255 up or down on plain gray: no edge of either."""
+    noise = np.random.default_rng(seed).integers(-1, 2, (HEIGHT, WIDTH, 3))
+    image = (128 + noise).astype(np.uint8)
+    assert not refine(image, depth_of(TRUE), OFF).own_edges
+
+
+def clip_refiner(**changes):
+    settings = {"device": "cpu", "precision": "fp32", "whole_range": (0.0, 10.0)} | changes
+    return load_refiner(temporal=True, **settings)
+
+
+def other_scene(seed):
+    """A photo that shows nothing of the disc, so that the clip is cut there."""
+    noise = np.random.default_rng(seed).uniform(0, 1, (HEIGHT // 12, WIDTH // 12, 3))
+    return np.kron(noise, np.ones((12, 12, 1))).astype(np.float32)
+
+
+def test_frames_together_are_decided_as_one_by_one_across_a_cut():
+    depth, mask = depth_of(TRUE), OFF.astype(np.float32)
+    frames = [(photo(TRUE), depth, mask)] * 3 + [(other_scene(3), depth, mask)]
+    frames += [(photo(OFF), depth, mask)] * 2
+    one_by_one, together = clip_refiner(), clip_refiner()
+    expected = [one_by_one.refine(*frame) for frame in frames]
+    assert one_by_one.cuts >= 1
+    assert [one.own_edges for one in expected[:3]] == [True] * 3
+    assert not expected[-1].own_edges
+    for own, other in zip(expected, together.refine_many(frames), strict=True):
+        assert own.own_edges == other.own_edges
+        np.testing.assert_array_equal(own.depth, other.depth)
+
+
+def test_several_masks_in_a_clip_are_decided_frame_by_frame():
+    """One mask is right, the other off: each is what it is in a photo, with layers and without."""
+    left, right, right_off = disc(60, radius=40), disc(180, radius=40), disc(183, radius=40)
+    image, depth = photo(left | right), depth_of(left | right)
+    masks = [left.astype(np.float32), right_off.astype(np.float32)]
+    for given in (masks, masks[1:]):
+        alone = load_refiner(device="cpu", precision="fp32").refine_instances(image, depth, given)
+        clip = clip_refiner(whole_range=None)
+        for layers in (False, True):
+            clip.settings = replace(clip.settings, layers=layers)
+            result = clip.refine_instances(image, depth, given)
+            np.testing.assert_array_equal(result.depth, alone.depth)
+            np.testing.assert_array_equal(result.mask, alone.mask)
+
+
+def test_votes_end_with_the_scale_and_after_eight_frames():
+    depth, mask = depth_of(TRUE), OFF.astype(np.float32)
+    refiner = clip_refiner(whole_range=None)
+    assert refiner.refine(photo(TRUE), depth, mask).own_edges
+    assert not refiner.refine(photo(OFF), 2 * depth, mask).own_edges
+    long, resumed = clip_refiner(), clip_refiner()
+    for _ in range(20):
+        assert long.refine(photo(TRUE), depth, mask).own_edges
+    told = [long.refine(photo(OFF), depth, mask).own_edges for _ in range(8)]
+    assert told[0]
+    assert not told[-1]
+    for _ in range(8):
+        resumed.refine(photo(TRUE), depth, mask)
+    assert [resumed.refine(photo(OFF), depth, mask).own_edges for _ in range(8)] == told
