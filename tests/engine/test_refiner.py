@@ -432,3 +432,39 @@ def test_detail_does_not_lead_out_of_the_range(whole_range):
     highest = np.maximum(depth, depth.max() if whole_range is None else 4)
     for layer in (refined.depth, refined.foreground, refined.background):
         assert (layer <= highest + 1e-4).all()
+
+
+class Levels(torch.nn.Module):
+    """A constant for the layer that holds the centre of the image, and another for the other."""
+
+    def __init__(self, front, back):
+        super().__init__()
+        self.levels = front, back
+
+    def forward(self, depth, mask, rgb):
+        centre = mask[..., mask.shape[-2] // 2, mask.shape[-1] // 2] > 0.5
+        front, back = self.levels
+        return torch.where(centre[..., None, None], front, back).expand(depth.shape).float()
+
+
+@pytest.mark.parametrize(
+    ("keep", "back", "expected"),
+    [("band", 6.0, 3.0), ("band", 1.0, 1.0), ("none", 6.0, 6.0)],
+)
+@pytest.mark.parametrize("farther", [False, True])
+def test_background_moves_only_away_from_the_foreground(keep, back, expected, farther):
+    """Depth in [0, 10]: 3 beside a mask of 8; or, where the mask is the farther one, 7 beside 2."""
+    mask = np.zeros((96, 128), np.float32)
+    mask[32:64, 32:96] = 1
+    depth = np.where(mask > 0, 8, 3).astype(np.float32)
+    depth[0], depth[-1] = 0, 10
+    image, front = np.zeros((96, 128, 3), np.float32), 8.0
+    if farther:
+        depth, front, back, expected = 10 - depth, 10 - front, 10 - back, 10 - expected
+    settings = RefineSettings(keep=keep, device="cpu", precision="fp32", mask_edges="exact")
+    refined = Refiner(Levels(front, back), settings).refine(image, depth, mask)
+    np.testing.assert_allclose(refined.depth[30, 40:90], expected, atol=1e-4)
+    np.testing.assert_allclose(refined.background[30, 40:90], expected, atol=1e-4)
+    np.testing.assert_allclose(refined.depth[34:62, 34:94], front, atol=1e-4)
+    # What the foreground hides is completed by the network's background either way.
+    np.testing.assert_allclose(refined.background[40:60, 40:90], back, atol=1e-4)
