@@ -25,7 +25,7 @@ from maskdepth_cli.training.recipe import TrainSettings, load_recipe
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.request import TrainRequest
 from maskdepth_cli.training.run import train
-from maskdepth_cli.training.samples import Batch, TrainingSample, collate
+from maskdepth_cli.training.samples import TrainingSample, collate
 from maskdepth_cli.training.trainer import Trainer
 from maskdepth_cli.weights.checkpoints import load_plain
 from maskdepth_cli.weights.refinement import load_network
@@ -307,29 +307,19 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch(frames, recipe, tmp_path
     ],
 )
 def test_a_cpu_computes_in_bfloat16_where_it_has_instructions_for_it(
-    precision, instructions, expected, tmp_path, monkeypatch
+    precision, instructions, expected, frames, recipe, tmp_path, monkeypatch
 ):
-    class Task:
-        network = torch.nn.Linear(1, 1)
+    def see(*_):
+        enabled = torch.is_autocast_enabled("cpu")
+        seen.add(torch.get_autocast_dtype("cpu") if enabled else torch.float32)
 
-        def sample(self, index):
-            return float(index)
-
-        def collate(self, samples):
-            return Batch({"x": torch.tensor([samples])})
-
-        def loss(self, network, batch):
-            seen.append(network(batch["x"]).dtype)
-            return network(batch["x"]).float().mean(), {}
-
-        def save(self, network, path):
-            path.touch()
-
-    seen = []
+    seen = set()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions, raising=False)
-    settings = TrainSettings(iterations=1, batch_size=1)
-    Trainer(Task(), settings, tmp_path, device=CPU, precision=precision).run()
-    assert seen == [expected]
+    task = RefinementTask(recipe, 2, frames, RefinementNetwork(recipe.network))
+    task.network.register_forward_hook(see)
+    settings = replace(recipe.stage2, iterations=1)
+    Trainer(task, settings, tmp_path, device=CPU, precision=precision).run()
+    assert seen == {expected}
 
 
 def test_all_processes_stop_where_one_has_a_loss_that_is_not_finite(tmp_path):
