@@ -77,7 +77,10 @@ def composite(
     foreground, background, kept = layers.foreground, layers.background, layers.kept
     small = scaled.small[window.small]
     if settings.keep == "band":
-        background = _not_towards(foreground, background, small)
+        foreground, background = (
+            _not_towards(*pair, small)
+            for pair in ((foreground, background), (background, foreground))
+        )
         change = np.abs(small_mask * foreground + (1 - small_mask) * background - small)
         reach = max(settings.keep_dilation * max(window.size), 1.0)
         weight = keep_weight(small_mask, change > settings.keep_threshold * DEPTH_RANGE, reach)
@@ -111,19 +114,15 @@ def composite(
         yield Part(part, refined, enlarged[-1] if settings.layers else None)
 
 
-def _not_towards(
-    foreground: InverseDepth, background: InverseDepth, given: InverseDepth
-) -> InverseDepth:
-    """Return the background, where it corrects the given depth only away from the foreground.
+def _not_towards(farther: InverseDepth, nearer: InverseDepth, given: InverseDepth) -> InverseDepth:
+    """Return the first layer; where it lies behind the other, corrected only away from that one.
 
-    What is wrong beside a mask is mixed with what lies in it; a correction towards that makes
-    plain background worse ten times as often as better. Where both layers are as near as makes no
-    edge, that is no reason, and the background may lie on either side.
+    What is wrong beside a nearer thing is mixed with it; a correction towards that makes what lies
+    plainly behind worse ten times as often as better. Where both are as near as makes no edge, that
+    is no reason, and it may be corrected either way.
     """
-    gap = foreground - background
-    towards = np.clip((background - given) * np.sign(gap), 0, None)
-    share = np.minimum(np.abs(gap) / np.float32(LEAST_GAP), 1)
-    kept: InverseDepth = background - share * towards * np.sign(gap)
+    share = np.clip((nearer - farther) / np.float32(LEAST_GAP), 0, 1)
+    kept: InverseDepth = farther - share * np.clip(farther - given, 0, None)
     return kept
 
 

@@ -451,20 +451,34 @@ class Levels(torch.nn.Module):
     ("keep", "back", "expected"),
     [("band", 6.0, 3.0), ("band", 1.0, 1.0), ("none", 6.0, 6.0)],
 )
-@pytest.mark.parametrize("farther", [False, True])
-def test_background_moves_only_away_from_the_foreground(keep, back, expected, farther):
-    """Depth in [0, 10]: 3 beside a mask of 8; or, where the mask is the farther one, 7 beside 2."""
-    mask = np.zeros((96, 128), np.float32)
-    mask[32:64, 32:96] = 1
-    depth = np.where(mask > 0, 8, 3).astype(np.float32)
+@pytest.mark.parametrize("inverted", [False, True])
+def test_what_lies_behind_moves_only_away_from_what_is_before_it(keep, back, expected, inverted):
+    """Depth of 3 beside a thing of 8, in [0, 10]; the mask shows the thing, or what is around."""
+    thing = np.zeros((96, 128), np.float32)
+    thing[32:64, 32:96] = 1
+    depth = np.where(thing > 0, 8, 3).astype(np.float32)
     depth[0], depth[-1] = 0, 10
     image, front = np.zeros((96, 128, 3), np.float32), 8.0
-    if farther:
-        depth, front, back, expected = 10 - depth, 10 - front, 10 - back, 10 - expected
     settings = RefineSettings(keep=keep, device="cpu", precision="fp32", mask_edges="exact")
+    mask = 1 - thing if inverted else thing
     refined = Refiner(Levels(front, back), settings).refine(image, depth, mask)
+    behind = refined.foreground if inverted else refined.background
     np.testing.assert_allclose(refined.depth[30, 40:90], expected, atol=1e-4)
-    np.testing.assert_allclose(refined.background[30, 40:90], expected, atol=1e-4)
+    np.testing.assert_allclose(behind[30, 40:90], expected, atol=1e-4)
     np.testing.assert_allclose(refined.depth[34:62, 34:94], front, atol=1e-4)
-    # What the foreground hides is completed by the network's background either way.
-    np.testing.assert_allclose(refined.background[40:60, 40:90], back, atol=1e-4)
+    # What the thing hides is completed by the network either way.
+    np.testing.assert_allclose(behind[40:60, 40:90], back, atol=1e-4)
+
+
+def test_what_is_before_may_move_either_way():
+    """Depth of 8 that a layer of 6 before one of 3 corrects."""
+    thing = np.zeros((96, 128), np.float32)
+    thing[32:64, 32:96] = 1
+    depth = np.where(thing > 0, 8, 3).astype(np.float32)
+    depth[0], depth[-1] = 0, 10
+    settings = RefineSettings(device="cpu", precision="fp32", mask_edges="exact")
+    for front in (6.0, 9.0):
+        refined = Refiner(Levels(front, 3.0), settings).refine(
+            np.zeros((96, 128, 3), np.float32), depth, thing
+        )
+        np.testing.assert_allclose(refined.depth[34:62, 34:94], front, atol=1e-4)
