@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 
 .PHONY: demo pictures test test-app test-ray test-wheel test-lowest check faults format
 .DELETE_ON_ERROR:
+# A test worker runs on every core: torch's own threads beside them would wait for each other.
+test check: export OMP_NUM_THREADS := 1
 
 demo: $(VENV)/.installed  ## install, then refine the example photos offline
 	$(BIN)/maskdepth refine examples/photos --masks examples/masks -o demo/photos --layers --preview
