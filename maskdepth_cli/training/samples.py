@@ -23,7 +23,13 @@ from maskdepth_cli.training.mask_sets import Masks
 from maskdepth_cli.training.masks import MAX_HOLES, find_holes
 from maskdepth_cli.training.patches import draw_mask, draw_masked_patch, draw_patch
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
-from maskdepth_cli.training.variety import draw_fields, stand_before, vary_front, wrong_edge
+from maskdepth_cli.training.variety import (
+    draw_fields,
+    stand_before,
+    step_parts,
+    vary_front,
+    wrong_edge,
+)
 from maskdepth_cli.types import InverseDepth
 
 NOISE_GRID = 8  # side of the low-frequency noise grids
@@ -139,6 +145,10 @@ def draw_sample(
     layering = _layering(data, rng, paired)
     if not paired and more.random() < data.around_share:
         layering = stand_before((depths[0][0], depths[1][0]), mask, more)
+    if not paired and data.parts_share > 0:
+        parts = np.random.default_rng((seed, index, 2))  # of what is newer yet
+        if parts.random() < data.parts_share:
+            depths[0] = step_parts((depths[0][0], depths[1][0]), layering, mask, parts)[None]
     given = wrong_edge(mask, more) if more.random() < data.wrong_share else mask
     order = slice(None)
     if more.random() < data.turned_share:

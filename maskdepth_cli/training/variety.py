@@ -16,6 +16,9 @@ from maskdepth_cli.types import InverseDepth, Mask
 FIELD_GRID = 32  # side of the grids of fields
 GRAIN = (4, 26)  # cells along a field
 RING = 15  # pixels: side of the square that dilates a mask to what is around it
+THICK = (2, 16)  # pixels: radius of the opening that tells limbs from what they belong to
+STEP = (0.04, 0.6)  # of a part's depth from its object's, of a patch's range
+BEFORE = 0.9  # share of an object's distance from what is behind it, which its parts keep to
 WANDER = (0.7, 3.2)  # largest displacement of a wrong edge, pixels
 WAVES = (5, 40)  # cells of its displacement along the patch
 
@@ -48,6 +51,47 @@ def stand_before(
     gap = float(np.exp(rng.uniform(np.log(0.04), np.log(0.7))))
     place = reach + gap if rng.random() < 0.8 else rng.uniform(0, 1)
     return np.array([front_scale, back_scale, place - front_scale * front.mean()], np.float32)
+
+
+def step_parts(
+    depths: tuple[InverseDepth, InverseDepth],
+    layering: NDArray[np.float32],
+    mask: Mask,
+    rng: np.random.Generator,
+) -> InverseDepth:
+    """Let parts of the front stand nearer or farther, as the rear posts of a shelf do.
+
+    Parts are what an opening of the mask leaves and what it takes away, each cut along up to three
+    straight lines. Half of them stay where they are; most of the others stay before the back.
+
+    Parameters
+    ----------
+    depths : tuple of InverseDepth
+        (S, S) of the front and of the back, in [0, 1].
+    layering : array
+        (3,) scale of either layer, offset of the front.
+    mask : Mask
+        (S, S) of the front.
+
+    Returns
+    -------
+    InverseDepth
+        (S, S) of the front, in the same unit, within [0, 1] no more.
+    """
+    front_scale, back_scale, offset = (float(number) for number in layering)
+    parts = _parts(mask, rng)
+    inside = mask > 0.3
+    front = depths[0] * front_scale + offset
+    if not inside.any():
+        return depths[0]
+    gap = float(front[inside].mean()) - float(np.quantile(depths[1][inside], 0.9)) * back_scale
+    count = int(parts.max()) + 1
+    steps = np.exp(rng.uniform(np.log(STEP[0]), np.log(STEP[1]), count)) * rng.choice(
+        [-1, -1, 1], count
+    )
+    least = np.where(rng.random(count) < 0.8, -BEFORE * max(gap, 0), -np.inf)
+    steps = np.maximum(steps, least) * (rng.random(count) < 0.5)
+    return np.asarray(depths[0] + steps.astype(np.float32)[parts] / front_scale, np.float32)
 
 
 def wrong_edge(mask: Mask, rng: np.random.Generator) -> Mask:
@@ -101,6 +145,21 @@ def _relief(side: int, rng: np.random.Generator) -> InverseDepth:
     y, x = np.mgrid[:side, :side].astype(np.float32) / side - 0.5
     bumps = rng.uniform(0, 0.06) * _smooth(side, int(rng.integers(2, 7)), rng)
     return (bumps + rng.normal(0, 0.08) * x + rng.normal(0, 0.12) * y).astype(np.float32)
+
+
+def _parts(mask: Mask, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Tell the parts of a mask apart by numbers, (S, S), which what is beside it has, too."""
+    side = len(mask)
+    radius = int(np.exp(rng.uniform(*np.log(THICK))))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    inside = (mask > 0.3).astype(np.uint8)
+    thick = cv2.dilate(cv2.morphologyEx(inside, cv2.MORPH_OPEN, disk), np.ones((3, 3), np.uint8))
+    labels = cv2.connectedComponents(inside & ~thick)[1].astype(np.intp)
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    for _ in range(int(rng.integers(0, 4))):
+        angle, place = rng.uniform(0, np.pi), rng.uniform(-0.4, 0.4)
+        labels = 2 * labels + (np.cos(angle) * x + np.sin(angle) * y > place)
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
 
 
 def _polygons(mask: Mask, tolerance: float) -> Mask:

@@ -19,6 +19,7 @@ from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
 from maskdepth_cli.training.refinement_task import RefinementTask
 from maskdepth_cli.training.samples import TrainingSample, collate, draw_sample
 from maskdepth_cli.training.sources import FrameFolder
+from maskdepth_cli.training.variety import step_parts
 
 DATA = DataSettings(patch=48)
 
@@ -118,3 +119,38 @@ def test_a_predicted_depth_takes_the_place_of_the_perturbation(tmp_path, frames_
         if sample.predicted:  # aligned by least squares it is the true depth, up to interpolation
             assert np.median(np.abs(sample.initial - sample.depth[0])) < 1e-3
     assert not any(sample.predicted for sample in draw(FrameFolder(frames_root), 10, data))
+
+
+def test_parts_of_a_front_stand_at_depths_of_their_own():
+    """A flat front at 0.65 before a back at 0: a block with a rod on it, steps of 0.04 to 0.6."""
+    mask = np.zeros((96, 96), np.float32)
+    mask[40:80, 20:70], mask[4:40, 44:47] = 1, 1
+    front, back = np.full((96, 96), 0.5, np.float32), np.zeros((96, 96), np.float32)
+    layering = np.array([0.1, 1, 0.6], np.float32)
+    rods, behind = 0, 0
+    for seed in range(60):
+        stepped = step_parts((front, back), layering, mask, np.random.default_rng(seed))
+        depth = 0.1 * stepped + 0.6
+        steps = np.abs(np.unique(depth[mask > 0].round(5)) - 0.65)
+        assert len(steps) <= 2**3 * 2  # three cuts of the block and of the rod
+        assert ((steps < 1e-4) | ((steps > 0.0399) & (steps < 0.6001))).all()
+        rods += abs(np.median(depth[4:36, 45]) - np.median(depth[60:80, 20:70])) > 0.03
+        behind += (depth[mask > 0] < 0).any()
+    assert 20 < rods < 55  # parts stay where they are as often as not
+    assert behind == 0  # no step is as large as the gap
+    near = np.array([0.1, 1, 0.05], np.float32)  # the front at 0.1: steps would lead behind
+    lows = [
+        (0.1 * step_parts((front, back), near, mask, np.random.default_rng(seed)) + 0.05).min()
+        for seed in range(60)
+    ]
+    assert 2 < sum(low < 0 for low in lows) < 40
+
+
+def test_parts_are_drawn_without_changing_what_else_is(frames):
+    plain = draw(frames, 6)
+    parted = draw(frames, 6, replace(DATA, parts_share=1.0))
+    for one, other in zip(plain, parted, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+        assert np.array_equal(one.rgb, other.rgb)
+        assert np.array_equal(one.depth[1], other.depth[1])
+    assert any((a.depth[0] != b.depth[0]).any() for a, b in zip(plain, parted, strict=True))
