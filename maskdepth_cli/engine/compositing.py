@@ -114,15 +114,15 @@ def composite(
         yield Part(part, refined, enlarged[-1] if settings.layers else None)
 
 
-def _not_towards(farther: InverseDepth, nearer: InverseDepth, given: InverseDepth) -> InverseDepth:
-    """Return the first layer; where it lies behind the other, corrected only away from that one.
+def _not_towards(layer: InverseDepth, other: InverseDepth, given: InverseDepth) -> InverseDepth:
+    """Return a layer; where it lies behind the other, corrected only away from that one.
 
     What is wrong beside a nearer thing is mixed with it; a correction towards that makes what lies
     plainly behind worse ten times as often as better. Where both are as near as makes no edge, that
     is no reason, and it may be corrected either way.
     """
-    share = np.clip((nearer - farther) / np.float32(LEAST_GAP), 0, 1)
-    kept: InverseDepth = farther - share * np.clip(farther - given, 0, None)
+    share = np.clip((other - layer) / np.float32(LEAST_GAP), 0, 1)
+    kept: InverseDepth = layer - share * np.clip(layer - given, 0, None)
     return kept
 
 
