@@ -15,6 +15,7 @@ from maskdepth_cli.types import InverseDepth, Mask
 
 FIELD_GRID = 32  # side of the grids of fields
 GRAIN = (4, 26)  # cells along a field
+INSIDE = 0.3  # of a mask, above which a pixel is the front's
 RING = 15  # pixels: side of the square that dilates a mask to what is around it
 THICK = (2, 16)  # pixels: radius of the opening that tells limbs from what they belong to
 STEP = (0.04, 0.6)  # of a part's depth from its object's, of a patch's range
@@ -46,7 +47,7 @@ def stand_before(
     """
     front, back = depths
     front_scale, back_scale = rng.uniform(0.02, 0.5) ** 1.5, rng.uniform(0.4, 1)
-    around = cv2.dilate((mask > 0.3).astype(np.uint8), np.ones((RING, RING), np.uint8)) > 0
+    around = cv2.dilate((mask > INSIDE).astype(np.uint8), np.ones((RING, RING), np.uint8)) > 0
     reach = float(np.quantile(back[around], 0.9)) * back_scale
     gap = float(np.exp(rng.uniform(np.log(0.04), np.log(0.7))))
     place = reach + gap if rng.random() < 0.8 else rng.uniform(0, 1)
@@ -76,11 +77,11 @@ def step_parts(
     Returns
     -------
     InverseDepth
-        (S, S) of the front, in the same unit, within [0, 1] no more.
+        (S, S) of the front, in the same unit; may lie outside of [0, 1].
     """
     front_scale, back_scale, offset = (float(number) for number in layering)
-    parts = _parts(mask, rng)
-    inside = mask > 0.3
+    inside = mask > INSIDE
+    parts = _parts(inside, rng)
     front = depths[0] * front_scale + offset
     if not inside.any():
         return depths[0]
@@ -147,14 +148,13 @@ def _relief(side: int, rng: np.random.Generator) -> InverseDepth:
     return (bumps + rng.normal(0, 0.08) * x + rng.normal(0, 0.12) * y).astype(np.float32)
 
 
-def _parts(mask: Mask, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Tell the parts of a mask apart by numbers, (S, S), which what is beside it has, too."""
-    side = len(mask)
+def _parts(inside: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Tell the parts of a front apart by numbers from 0 on, (S, S); lines go on beside it."""
+    side, own = len(inside), inside.astype(np.uint8)
     radius = int(np.exp(rng.uniform(*np.log(THICK))))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    inside = (mask > 0.3).astype(np.uint8)
-    thick = cv2.dilate(cv2.morphologyEx(inside, cv2.MORPH_OPEN, disk), np.ones((3, 3), np.uint8))
-    labels = cv2.connectedComponents(inside & ~thick)[1].astype(np.intp)
+    thick = cv2.dilate(cv2.morphologyEx(own, cv2.MORPH_OPEN, disk), np.ones((3, 3), np.uint8))
+    labels = cv2.connectedComponents(own & ~thick)[1].astype(np.intp)
     y, x = np.mgrid[:side, :side] / side - 0.5
     for _ in range(int(rng.integers(0, 4))):
         angle, place = rng.uniform(0, np.pi), rng.uniform(-0.4, 0.4)
