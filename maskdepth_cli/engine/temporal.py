@@ -19,13 +19,22 @@ from torch import nn
 from maskdepth_cli.engine.compositing import Layers
 from maskdepth_cli.engine.guides import Guide, Scene
 from maskdepth_cli.engine.mask_edges import EdgeVotes
-from maskdepth_cli.engine.motion import Flow, Motion, continued, find_motion, gray_of, inside, moved
+from maskdepth_cli.engine.motion import (
+    Flow,
+    Gray,
+    Motion,
+    find_motion,
+    gray_of,
+    inside,
+    layer_motion,
+    moved,
+    well_within,
+)
 from maskdepth_cli.engine.passes import LayerPair
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.networks.completion import push_pull
 from maskdepth_cli.networks.config import DEPTH_RANGE
-from maskdepth_cli.networks.layers import lowest_around
 from maskdepth_cli.types import Mask
 
 ALIKE = 0.015 * DEPTH_RANGE  # depths that differ by less confirm each other
@@ -109,7 +118,7 @@ class _Layers:
 
 @dataclass(frozen=True)
 class _State:
-    gray: NDArray[np.uint8]
+    gray: Gray
     mask: Mask
     foreground: Memory
     background: Memory
@@ -192,17 +201,18 @@ class TemporalRefiner(Refiner):
         else:
             votes = before.votes
             votes.next_frame()
+            reach = max(round(CLEAR * max(mask.shape)), 1)
             sides = ((before.foreground, before.mask), (before.background, 1 - before.mask))
             front, back = (
                 _carried(memory, motion, region, side, gray, before.gray).fused(
-                    values, trust, _clear(region)
+                    values, trust, well_within(region, reach)
                 )
                 for (memory, side), (values, trust, region) in zip(sides, pairs, strict=True)
             )
         self._state, self._scale = _State(gray, mask, front, back, votes), scale
         return self._state
 
-    def _motion(self, gray: NDArray[np.uint8], scale: tuple[float, float]) -> Motion | None:
+    def _motion(self, gray: Gray, scale: tuple[float, float]) -> Motion | None:
         """Return the motion since the frame before; None where nothing can be carried along."""
         before = self._state
         if before is None or before.gray.shape != gray.shape or min(gray.shape) < LEAST_SIDE:
@@ -221,22 +231,15 @@ def _carried(
     motion: Motion,
     region: Mask,
     side: Mask,
-    gray: NDArray[np.uint8],
-    before: NDArray[np.uint8],
+    gray: Gray,
+    before: Gray,
 ) -> Memory:
     """Move a layer's memory to where the layer is now; doubt it where the photo has changed."""
-    flow = continued(motion, region)
+    flow = layer_motion(motion, (gray, before), (region, side))
     seen = (region > 0.5) & (moved(side, flow) > 0.5)
     came_from = moved(before.astype(np.float32), flow)
     changed = seen & (np.abs(gray - came_from) > 255 * CHANGED)
     return memory.moved(flow, np.where(changed, np.float32(DOUBTED), np.float32(1)))
-
-
-def _clear(region: Mask) -> NDArray[np.bool_]:
-    """Tell where a region is seen well away from its boundary."""
-    reach = max(round(CLEAR * max(region.shape)), 1)
-    lowest = lowest_around(torch.from_numpy(np.ascontiguousarray(region))[None, None], reach)
-    return lowest[0, 0].numpy() > 0.99
 
 
 def _filled(values: Map, weights: Map) -> Map:

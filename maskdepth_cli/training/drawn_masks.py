@@ -324,6 +324,6 @@ Drawing = Callable[[Canvas, np.random.Generator], None]
 DRAWINGS: dict[str, tuple[MaskKind, tuple[Drawing, ...]]] = {
     "figures": ("human", (_figures,)),
     "thin": ("object", (_tree, _tree, _lattice, _lattice, _lattice, _wires, _wheels)),
-    "hair": ("object", (_hair, _grass)),
+    "hair": ("human", (_hair, _grass)),
     "blobs": ("object", (_blobs,)),
 }

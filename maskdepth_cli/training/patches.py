@@ -89,8 +89,12 @@ def draw_masked_patch(
     return fallback
 
 
-def draw_mask(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw a crop of a mask that covers an allowed area, (S, S), binary or as soft as it is.
+def draw_mask(
+    masks: Masks, data: DataSettings, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], MaskKind]:
+    """Draw a crop of a mask that covers an allowed area, and its kind.
+
+    The crop is (S, S), binary or as soft as it is.
 
     By the paper's shares of kinds; what no set has is drawn as an object. Where a mask with holes
     is wanted, and none turns up, it is one without.
@@ -101,22 +105,23 @@ def draw_mask(masks: Masks, data: DataSettings, rng: np.random.Generator) -> NDA
         wanted = "sky"
     elif share > 1 - data.human_share:
         wanted = "human"
-    kind = wanted if wanted in masks.kinds else "object" if "object" in masks.kinds else None
+    others: MaskKind = "object" if "object" in masks.kinds else min(masks.kinds)
+    kind = wanted if wanted in masks.kinds else others
     fallback = None
     for _ in range(ATTEMPTS):
-        whole = masks.draw(kind or sorted(masks.kinds)[0], rng)
+        whole = masks.draw(kind, rng)
         crop = None if whole is None else _mask_crop(whole, data, rng)
         if crop is None or not data.mask_area[0] <= crop.mean() <= data.mask_area[1]:
             continue
         if share <= 1 - data.holes_share or find_holes(crop).any():
-            return crop
+            return crop, kind
         fallback = crop
     if fallback is None:
         raise UsageError(
             f"of {ATTEMPTS} masks none covers a share of {data.mask_area} of a patch; "
             "change mask_area in [data]"
         )
-    return fallback
+    return fallback, kind
 
 
 def _mask_crop(

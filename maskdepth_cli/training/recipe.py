@@ -41,7 +41,7 @@ class DataSettings:
     window: tuple[float, float] = (1.0, 1.0)  # share of [0, 10] that a patch's depth spans
     around_share: float = 0.0  # M layer placed by what is around the mask, see `layering`
     relief_share: float = 0.0  # smooth reliefs in the place of a frame's depth for the M layer
-    parts_share: float = 0.0  # M layers whose parts stand at depths of their own
+    parts_share: float = 0.0  # of objects, whose parts stand at depths of their own
     recolour_share: float = 0.0  # M layers with drawn colours
     soft_masks: bool = False  # as soft as they are; the paper's are binary
     wrong_share: float = 0.0  # masks given with an edge that is off by up to some 3 pixels

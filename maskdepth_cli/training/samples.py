@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdepth_cli.choices import MaskKind
 from maskdepth_cli.methods.fills import fill_nearest
 from maskdepth_cli.training.frame_sets import Frames
 from maskdepth_cli.training.hard_perturbation import NUMBERS
@@ -123,12 +124,16 @@ def draw_sample(
     rng = np.random.default_rng((seed, index))
     size = data.patch
     paired = bool(rng.random() < data.paired_share)
+    kind: MaskKind = "object"
     if paired:
         front, mask = draw_masked_patch(frames, data, rng)
         back = front
     else:
         front, back = draw_patch(frames, data, rng), draw_patch(frames, data, rng)
-        mask = draw_mask(masks, data, rng) if masks else draw_masked_patch(frames, data, rng)[1]
+        if masks:
+            mask, kind = draw_mask(masks, data, rng)
+        else:
+            mask = draw_masked_patch(frames, data, rng)[1]
         if rng.random() < 0.5:
             mask = np.ascontiguousarray(mask[:, ::-1])
     more = np.random.default_rng((seed, index, 1))  # what older recipes do not draw
@@ -145,7 +150,7 @@ def draw_sample(
     layering = _layering(data, rng, paired)
     if not paired and more.random() < data.around_share:
         layering = stand_before((depths[0][0], depths[1][0]), mask, more)
-    if not paired and data.parts_share > 0:
+    if not paired and kind == "object" and data.parts_share > 0:
         parts = np.random.default_rng((seed, index, 2))  # of what is newer yet
         if parts.random() < data.parts_share:
             depths[0] = step_parts((depths[0][0], depths[1][0]), layering, mask, parts)[None]

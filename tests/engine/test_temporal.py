@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from maskdepth_cli.engine.motion import Motion, continued, find_motion, moved
+from maskdepth_cli.engine.motion import find_motion, layer_motion, moved
 from maskdepth_cli.engine.refiner import Refiner
 from maskdepth_cli.engine.settings import RefineSettings
 from maskdepth_cli.engine.temporal import TemporalRefiner
@@ -60,18 +60,56 @@ def test_flow_finds_a_shift_and_meets_its_start():
     assert not motion.is_cut
 
 
-def test_motion_goes_on_behind_what_stands_before_it():
-    flow = np.zeros((*SIZE, 2), np.float32)
-    mask = half()
-    flow[mask == 0] = (2, 1)
-    flow[mask == 1] = (-7, 0)
-    motion = Motion(flow, np.ones(SIZE, np.float32))
-    np.testing.assert_allclose(
-        continued(motion, 1 - mask), np.broadcast_to([2, 1], flow.shape), atol=1e-3
-    )
-    np.testing.assert_allclose(
-        continued(motion, mask), np.broadcast_to([-7, 0], flow.shape), atol=1e-3
-    )
+def layers_in_motion(bend=None):
+    """Gray frames, masks, and true flows of a disc that moves by (6, 1) before a panned texture.
+
+    With ``bend`` (H, W, 2) the texture's flow deviates by that.
+    """
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
+    back = np.float32([2, -1]) + (np.zeros((*SIZE, 2), np.float32) if bend is None else bend)
+    grays, masks = [], []
+    for step, flow in ((0, 0 * back), (1, back)):
+        disc = np.float32(np.hypot(x - 50 - 6 * step, y - 48 - step) < 22)
+        mask = cv2.GaussianBlur(disc, (0, 0), 1)
+        ground = cv2.remap(
+            texture(1, (SIZE[0] + 40, SIZE[1] + 40))[..., 0],
+            *(20 + place + flow[..., axis] for axis, place in enumerate((x, y))),
+            cv2.INTER_LINEAR,
+        )
+        object_ = texture(2, shift=(6 * step, step))[..., 0]
+        grays.append(np.uint8(255 * (mask * object_ + (1 - mask) * ground)))
+        masks.append(mask)
+    front = np.broadcast_to(np.float32([-6, -1]), back.shape)
+    return grays[::-1], masks[::-1], front, back
+
+
+def errors(found, true):
+    return np.hypot(*np.moveaxis(found - true, -1, 0))
+
+
+def test_a_layer_moves_as_a_whole_up_to_its_edge_and_behind_the_other():
+    photos, masks, front, back = layers_in_motion()
+    motion = find_motion(*photos)
+    around = (masks[0] < 0.01) & (cv2.dilate(masks[0], np.ones((13, 13))) > 0.5)
+    assert errors(motion.flow, back)[around].max() > 4  # flow runs over the edge
+    for regions, true in ((masks, front), ([1 - mask for mask in masks], back)):
+        assert errors(layer_motion(motion, photos, regions), true).max() < 0.5
+
+
+def test_a_layer_may_bend_where_its_photos_say_so():
+    rows = np.sin(np.linspace(0, 2 * np.pi, SIZE[0], dtype=np.float32))[:, None]
+    bend = np.stack([np.broadcast_to(2.5 * rows, SIZE), np.zeros(SIZE, np.float32)], axis=-1)
+    photos, masks, _, back = layers_in_motion(bend)
+    found = layer_motion(find_motion(*photos), photos, [1 - mask for mask in masks])
+    beside = (masks[0] < 0.01) & (masks[1] < 0.01)
+    beside[:8], beside[-8:] = False, False
+    assert errors(found, back)[beside].mean() < 0.4  # as a shift: 2.5 * 2 / pi = 1.6
+
+
+def test_a_layer_that_is_not_seen_stands_still():
+    photos, masks, _, _ = layers_in_motion()
+    nothing = np.zeros(SIZE, np.float32)
+    assert not layer_motion(find_motion(*photos), photos, (nothing, nothing)).any()
 
 
 def test_values_move_with_the_flow():
