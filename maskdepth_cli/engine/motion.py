@@ -27,7 +27,7 @@ MISMATCH = 30  # grey levels, above which a larger one tells no more
 BETTER = 0.5  # grey levels by which a pixel's own flow must match better to count wholly
 COMPARED = 4.0  # pixels: sigma of what is compared around a pixel
 SMOOTH = 8.0  # pixels: sigma of a region's own deviation from how it moves as a whole
-LEAST_SHARE = 1e-6
+LEAST_SHARE = 1e-6  # below which nothing is known
 KNOWN = 0.02  # share of a region's pixels around one, from which on its deviation is known there
 
 
@@ -110,14 +110,15 @@ def layer_motion(motion: Motion, photos: tuple[Gray, Gray], regions: tuple[Mask,
     gain = _blurred((mismatch(whole) - mismatch(motion.flow)) * weight, COMPARED)
     gain /= np.maximum(_blurred(weight, COMPARED), LEAST_SHARE)
     share = np.clip(gain / BETTER, 0, 1) * weight * motion.certain
-    deviation = _blurred((motion.flow - whole) * share[..., None], SMOOTH)
+    deviation = (motion.flow - whole) * share[..., None]
     around = _blurred(weight, SMOOTH)
-    deviation /= np.maximum(around, LEAST_SHARE)[..., None]
+    smooth = _blurred(deviation, SMOOTH) / np.maximum(around, LEAST_SHARE)[..., None]
     filled = push_pull(
-        torch.from_numpy(deviation).permute(2, 0, 1)[None],
+        torch.from_numpy(smooth).permute(2, 0, 1)[None],
         torch.from_numpy(np.clip(around / KNOWN, 0, 1))[None, None],
     )
-    return np.ascontiguousarray(whole + filled[0].permute(1, 2, 0).numpy())
+    beyond = filled[0].permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(whole + np.where(seen[..., None], deviation, beyond))
 
 
 def well_within(region: Mask, reach: int) -> NDArray[np.bool_]:

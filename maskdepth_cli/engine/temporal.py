@@ -45,9 +45,10 @@ MOST = 8.0  # weight of a memory: so many frames must contradict it
 CLEAR = (
     0.04  # of the long side, from the mask's boundary on: beyond, the given depth is kept anyway
 )
-SMOOTH = 0.01  # weight of a pixel's own change of scale: that of its surroundings counts
-CHANGED = 0.1  # of white, by which a pixel may differ from the one it came from
-DOUBTED = 0.25  # of a memory's weight where the photo has changed
+SMOOTH = 0.001  # weight of a pixel's own change of scale: that of its surroundings counts
+CHANGED = 0.03  # of white, by which a pixel may differ from the one it came from
+NOISE = 0.7  # pixels: sigma of what both are smoothed by before
+DOUBTED = 0.05  # of a memory's weight where the photo has changed
 LEAST_SIDE = 16  # pixels: flow of smaller frames is not found
 
 Map = NDArray[np.float32]  # (h, w)
@@ -83,16 +84,12 @@ class Memory:
         old = self.weights
         remembered = self.values + self._drift(values, trust)
         near = np.abs(remembered - values) < ALIKE
-        square = np.ones((3, 3), np.uint8)
-        # At a step within the layer a memory may lie a pixel beside it.
-        low, high = cv2.erode(remembered, square), cv2.dilate(remembered, square)
-        alike = (values > low - ALIKE) & (values < high + ALIKE)
         mean = (old * remembered + own * values) / (old + own)
-        kept = ~alike & (own <= old) & (old > SEEN)
+        kept = ~near & (own <= old) & (old > SEEN)
         fused = np.where(
             kept, remembered, np.where(near | (np.maximum(old, own) <= SEEN), mean, values)
         )
-        weights = np.where(alike, np.minimum(LASTING * old + own, MOST), np.abs(old - own))
+        weights = np.where(near, np.minimum(LASTING * old + own, MOST), np.abs(old - own))
         weights = np.where(clear, np.minimum(old + own, MOST), weights)
         return Memory(np.where(clear, values, fused).astype(np.float32), weights.astype(np.float32))
 
@@ -237,8 +234,8 @@ def _carried(
     """Move a layer's memory to where the layer is now; doubt it where the photo has changed."""
     flow = layer_motion(motion, (gray, before), (region, side))
     seen = (region > 0.5) & (moved(side, flow) > 0.5)
-    came_from = moved(before.astype(np.float32), flow)
-    changed = seen & (np.abs(gray - came_from) > 255 * CHANGED)
+    now, then = (cv2.GaussianBlur(one.astype(np.float32), (0, 0), NOISE) for one in (gray, before))
+    changed = seen & (np.abs(now - moved(then, flow)) > 255 * CHANGED)
     return memory.moved(flow, np.where(changed, np.float32(DOUBTED), np.float32(1)))
 
 

@@ -29,7 +29,7 @@ class DrawnMasks:
     layout : str
         ``figures``: people with arms, legs, gaps between them, groups, hair. ``thin``: trees,
         lattices, fences, wires, wheels. ``hair``: heads seen near, fur and grass. ``blobs``: smooth
-        shapes with holes of every size.
+        shapes with holes of every size. The kind of figures and hair is human, the others' object.
     """
 
     def __init__(self, layout: str) -> None:

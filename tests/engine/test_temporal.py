@@ -107,7 +107,7 @@ def test_a_layer_may_bend_where_its_photos_say_so():
 
 
 def test_a_layer_that_is_not_seen_stands_still():
-    photos, masks, _, _ = layers_in_motion()
+    photos, *_ = layers_in_motion()
     nothing = np.zeros(SIZE, np.float32)
     assert not layer_motion(find_motion(*photos), photos, (nothing, nothing)).any()
 
@@ -185,6 +185,21 @@ def test_a_background_moves_behind_the_object_with_what_is_seen_of_it(refiner):
         result = refiner.refine(image, np.where(mask > 0, np.float32(0.9), back), mask)
     hidden = result.background[40:56, 76:82]  # the bar's columns are 74 to 84 now
     assert np.median(hidden) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_part_that_moves_within_the_object_leaves_nothing_behind(refiner):
+    """A nearer disc moves over the object by 3 pixels a frame; given depth is right throughout."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
+    mask, ground = half(20), texture(3)
+    for index in range(8):
+        part = np.hypot(x - 50 - 3 * index, y - 48) < 16
+        photo = np.where(part[..., None], texture(4, shift=(3 * index, 0)), ground)
+        depth = given(mask, front=0.6 + 0.3 * part)
+        refined = refiner.refine(photo, depth, mask).depth
+    wrong = np.abs(refined - depth) > 0.05
+    ring = (np.abs(np.hypot(x - 71, y - 48) - 16) < 4) & (mask > 0)
+    assert wrong[ring].mean() < 0.1
+    assert not wrong[~ring & (mask > 0)].any()  # nothing where it was earlier
 
 
 def test_another_scene_begins_anew(refiner):

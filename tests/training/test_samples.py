@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from maskdepth_cli.errors import NothingToDoError
 from maskdepth_cli.training.batches import Indexed
 from maskdepth_cli.training.composition import compose
+from maskdepth_cli.training.drawn_masks import DrawnMasks
 from maskdepth_cli.training.masks import MaskFolder
 from maskdepth_cli.training.recipe import DataSettings, PerturbationSettings
 from maskdepth_cli.training.refinement_task import RefinementTask
@@ -154,3 +155,13 @@ def test_parts_are_drawn_without_changing_what_else_is(frames):
         assert np.array_equal(one.rgb, other.rgb)
         assert np.array_equal(one.depth[1], other.depth[1])
     assert any((a.depth[0] != b.depth[0]).any() for a, b in zip(plain, parted, strict=True))
+
+
+def test_only_objects_have_parts_at_depths_of_their_own(frames):
+    data = replace(DATA, soft_masks=True, human_share=1.0, parts_share=1.0)
+    for layout, changes in (("figures", False), ("hair", False), ("thin", True)):
+        masks = DrawnMasks(layout)
+        plain = draw(frames, 6, replace(data, parts_share=0.0), masks)
+        parted = draw(frames, 6, data, masks)
+        changed = [(a.depth != b.depth).any() for a, b in zip(plain, parted, strict=True)]
+        assert any(changed) == changes
